@@ -1,0 +1,58 @@
+# Two commands: `make sweep` trains the report's networks on real images, `make test` proves the code.
+# Everything is installed into .venv with the versions of constraints.txt; nothing else on the machine changes.
+
+SHELL := /bin/bash
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
+	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$each && break; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help sweep test test-long lint format lock clean
+
+help:
+	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
+	@echo "make test       install and run the tests (under 10 minutes)"
+	@echo "make test-long  faults, kills and fresh environments"
+	@echo "make lint       ruff, mypy, import-linter"
+
+sweep: .venv/installed
+	$(BIN)/sweep start --family grouped --limit 800 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
+
+test: .venv/installed-dev
+	$(BIN)/pytest -m "not long"
+
+test-long: .venv/installed-dev
+	$(BIN)/pytest -m long --timeout 900
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Exact versions for Python 3.11 to 3.13 on Linux and macOS, without addresses.
+lock: .venv/installed-dev
+	$(INSTALL) uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra jax --upgrade \
+		--no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "sweep needs Python 3.11, 3.12 or 3.13. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venv (TensorFlow is 600 MB: a few minutes the first time) ..."
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venv, with what the tests need ..."
+	$(INSTALL) -e '.[dev]'
+	@touch .venv/installed $@
+
+clean:
+	rm -rf .venv .test-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,55 @@
+"""What may vary: families of networks, their search spaces, and the experiments reported for them.
+
+Nothing here imports Keras; `search_spaces.build` does, and is imported by itself.
+"""
+
+from search_spaces.backbones import BACKBONES, BackboneFacts, Preprocessing
+from search_spaces.configuration import Configuration, ConfigurationError, ParameterDescription, describe
+from search_spaces.layers import (
+    Backbone,
+    BatchNormalization,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Layer,
+    MaxPooling,
+)
+from search_spaces.parameters import Choice, Optional, Switch, Uniform, parameter
+from search_spaces.plan import LayerPlan
+from search_spaces.registry import UnknownFamilyError, find_space, space_names
+from search_spaces.reported import Alternative, ReportedExperiment, ReportedMetrics
+from search_spaces.space import SearchSpace
+
+__all__ = [
+    "BACKBONES",
+    "Alternative",
+    "Backbone",
+    "BackboneFacts",
+    "BatchNormalization",
+    "Choice",
+    "Configuration",
+    "ConfigurationError",
+    "Convolution",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalAveragePooling",
+    "Layer",
+    "LayerPlan",
+    "MaxPooling",
+    "Optional",
+    "ParameterDescription",
+    "Preprocessing",
+    "ReportedExperiment",
+    "ReportedMetrics",
+    "SearchSpace",
+    "Switch",
+    "Uniform",
+    "UnknownFamilyError",
+    "describe",
+    "find_space",
+    "parameter",
+    "space_names",
+]

@@ -1,0 +1,70 @@
+"""The plan of one network: what the Keras builder builds and what its cost is counted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from search_spaces.configuration import ConfigurationError
+from search_spaces.cost import Cost, cost_of
+from search_spaces.layers import Backbone, Dense, Layer
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """The layers between an image and the probabilities of its classes.
+
+    How pixels are scaled is not part of it: the builder does that, to 0…1, or as the backbone wants it.
+
+    Args:
+        image_shape: Height, width and channels of one image.
+        classes: Number of classes, at least 2.
+        layers: The layers in order. A `Backbone` can only be the first; the last is a softmax over the
+            classes.
+
+    Raises:
+        ConfigurationError: If the layers do not fit together or the images are too small for them.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.image_shape) != 3 or min(self.image_shape) < 1 or self.classes < 2:
+            raise ConfigurationError(
+                "A plan needs images with height, width and channels, and at least 2 classes. "
+                f"Received: image_shape={self.image_shape}, classes={self.classes}."
+            )
+        last = self.layers[-1] if self.layers else None
+        if not isinstance(last, Dense) or last.activation != "softmax" or last.units != self.classes:
+            raise ConfigurationError(
+                f"A plan ends with Dense(units={self.classes}, activation='softmax'). Received: {last!r}."
+            )
+        _ = self.cost  # follows an image through all layers, so that a plan that exists can be built
+
+    @cached_property
+    def cost(self) -> Cost:
+        """The cost of all layers for one image."""
+        return cost_of(self.layers, self.image_shape)[1]
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, frozen ones included."""
+        return self.cost.parameters
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Number of weights that training changes."""
+        return self.cost.trainable_parameters
+
+    @property
+    def forward_macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass."""
+        return self.cost.forward_macs
+
+    @property
+    def backbone(self) -> str | None:
+        """Name of the backbone, or None if all layers are trained."""
+        first = self.layers[0]
+        return first.name if isinstance(first, Backbone) else None

@@ -1,0 +1,87 @@
+"""Where a store is: its URL, read and checked before anything is opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from storage.errors import LocationError, StorageError
+
+ACCEPTED = (
+    "Accepted: sqlite:///PATH (one host) and postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE (many)."
+)
+# SQLite's write-ahead log needs shared memory, which these do not give (https://sqlite.org/wal.html, section 1).
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"afpfs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Location:
+    """The address of one store.
+
+    Attributes:
+        url: SQLAlchemy's URL; `str()` of it hides the password.
+    """
+
+    url: URL
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The database file, or None for a server."""
+        if self.url.get_backend_name() != "sqlite" or self.url.database is None:
+            return None
+        return Path(self.url.database)
+
+    def __str__(self) -> str:
+        """The URL for people, its password replaced by ***."""
+        return self.url.render_as_string(hide_password=True)
+
+
+def locate(storage: str | None, home: Path) -> Location:
+    """Read a storage URL, or take the embedded SQLite file `home/sweep.db`.
+
+    Raises:
+        LocationError: If the URL cannot be parsed or names another database than the two supported ones.
+            The message never repeats the URL: it may hold a password.
+    """
+    if storage is None:
+        return Location(url=URL.create("sqlite", database=str(home.absolute() / "sweep.db")))
+    try:
+        url = make_url(storage)
+    except (ArgumentError, ValueError):
+        raise LocationError(f"The storage URL cannot be parsed. {ACCEPTED}") from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername == "postgresql+psycopg":
+        if not url.database:
+            raise LocationError(f"The storage URL names no database. {ACCEPTED}")
+        return Location(url=url)
+    if url.drivername != "sqlite":
+        raise LocationError(f"Storage '{url.drivername}' is not supported. {ACCEPTED}")
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise LocationError(f"A sweep needs a SQLite file on disk. {ACCEPTED}")
+    return Location(url=url.set(database=str(Path(url.database).absolute())))
+
+
+def refuse_network_file_system(path: Path) -> None:
+    """Refuse a SQLite file on a network file system, where several writers corrupt it.
+
+    Raises:
+        StorageError: If the mount that holds `path` is one of NETWORK_FILE_SYSTEMS.
+    """
+    kind = _file_system(path)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise StorageError(
+            f"{path} lies on a network file system ({kind}), where SQLite loses data. "
+            "Choose a --home on a local disk, or give a PostgreSQL --storage."
+        )
+
+
+def _file_system(path: Path) -> str:
+    resolved = path.resolve()
+    mounts = {Path(mount.mountpoint): mount.fstype for mount in psutil.disk_partitions(all=True)}
+    holding = [mount for mount in mounts if resolved.is_relative_to(mount)]
+    return mounts[max(holding, key=lambda mount: len(mount.parts))] if holding else ""

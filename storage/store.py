@@ -1,0 +1,148 @@
+"""An open store: its studies by name, and the lock of each."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+
+from storage.engines import (
+    make_lock_engine,
+    make_reading_storage,
+    make_writing_storage,
+    storage_errors,
+    without_optuna_warnings,
+)
+from storage.errors import StorageError, UnknownStudyError
+from storage.location import Location
+from storage.locks import advisory_lock, file_lock
+
+
+class Store:
+    """Studies in one place.
+
+    Args:
+        location: Where they are.
+        storage: Optuna's storage, or None where nothing was stored yet.
+    """
+
+    def __init__(self, location: Location, storage: RDBStorage | None) -> None:
+        self.location = location
+        self._rdb = storage
+        self._storage: BaseStorage | None = None if storage is None else optuna.storages.get_storage(storage)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._rdb is not None:
+            self._rdb.remove_session()
+            self._rdb.engine.dispose()
+
+    def study_names(self) -> list[str]:
+        """The names of all studies, in the order of their creation."""
+        if self._storage is None:
+            return []
+        with storage_errors(self.location):
+            return list(optuna.get_all_study_names(self._storage))
+
+    def load(self, name: str) -> optuna.Study:
+        """Load a study.
+
+        Raises:
+            UnknownStudyError: If the store does not hold it; the message names the nearest one.
+        """
+        if self._storage is None:
+            raise UnknownStudyError(name, [])
+        with storage_errors(self.location):
+            try:
+                return optuna.load_study(study_name=name, storage=self._storage)
+            except KeyError:
+                raise UnknownStudyError(name, self.study_names()) from None
+
+    def create(self, name: str, *, metric: str) -> optuna.Study:
+        """Create a study, whose metric is to be maximised, that does not exist yet. The caller holds its lock."""
+        if self._storage is None:
+            raise StorageError(f"The store {self.location} was opened for reading only.")
+        with storage_errors(self.location), without_optuna_warnings():
+            study = optuna.create_study(study_name=name, storage=self._storage, direction="maximize")
+            study.set_metric_names([metric])
+            return study
+
+    def delete(self, name: str) -> None:
+        """Delete a study and all its trials.
+
+        Raises:
+            UnknownStudyError: If the store does not hold it.
+        """
+        if self._storage is None:
+            raise UnknownStudyError(name, [])
+        with storage_errors(self.location):
+            try:
+                optuna.delete_study(study_name=name, storage=self._storage)
+            except KeyError:
+                raise UnknownStudyError(name, self.study_names()) from None
+
+    def record_heartbeat(self, trial: optuna.Trial) -> None:
+        """Say that the worker of a running trial is alive."""
+        if self._rdb is not None:
+            self._rdb.record_heartbeat(trial._trial_id)
+
+    def stale_trials(self, study: optuna.Study) -> list[optuna.Trial]:
+        """Running trials whose worker has been silent for longer than the grace period.
+
+        `optuna.storages.fail_stale_trials` would fail them before anything can be written into them:
+        a finished trial is frozen.
+        """
+        if self._rdb is None:
+            return []
+        return [optuna.Trial(study, trial_id) for trial_id in self._rdb._get_stale_trial_ids(study._study_id)]
+
+    def lock(self, study_name: str) -> AbstractContextManager[None]:
+        """The lock of one study, for every process and host that shares this store."""
+        return lock_store(self.location, study_name)
+
+
+def open_store(location: Location, *, write: bool = False) -> Store:
+    """Open a store; a writer makes its schema where there is none, a reader creates nothing.
+
+    Args:
+        location: The store.
+        write: Whether this process writes. Default: False.
+
+    Raises:
+        StorageError: If the store cannot be opened or reached within ten seconds.
+    """
+    if not write:
+        return Store(location, make_reading_storage(location))
+    with lock_store(location, ""):  # one initialiser makes the schema, the others wait and load
+        return Store(location, make_writing_storage(location))
+
+
+@contextmanager
+def lock_store(location: Location, name: str) -> Iterator[None]:
+    """Hold the lock `name` of a store: a file beside SQLite, an advisory lock on PostgreSQL."""
+    with ExitStack() as held:
+        path = location.sqlite_path
+        if path is not None:
+            try:
+                held.enter_context(file_lock(_lock_path(path, name)))
+            except OSError as error:
+                raise StorageError(
+                    f"The folder {path.parent} cannot be written: {error.strerror}."
+                ) from error
+        else:
+            with storage_errors(location):
+                held.enter_context(advisory_lock(make_lock_engine(location), name))
+        yield
+
+
+def _lock_path(database: Path, name: str) -> Path:
+    readable = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return database.with_name(f"{database.name}.{readable}.lock" if name else f"{database.name}.lock")

@@ -1,0 +1,73 @@
+"""The commands that change a study without training: enqueue, delete; and export, which writes a file."""
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from search_spaces import Configuration, SearchSpace, find_space
+from sweep.cli.options import Place
+from sweep.cli.place import reading_store, writing_store
+from sweep.errors import UsageError
+from sweep.exporting import choose_trial, configuration_document, read_configuration, write_atomically
+from sweep.identity import read_identity
+from sweep.names import nearest
+from sweep.queueing import enqueue_configuration
+from sweep.titles import describe
+
+FORMATS = ("config",)
+
+notes = Console(stderr=True, highlight=False)
+
+
+def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> None:
+    """Check a configuration as a whole, then let it wait."""
+    if bool(pairs) == (file is not None):
+        raise UsageError("Give the configuration as KEY=VALUE pairs or with --file, one of the two.")
+    with reading_store(place) as store:
+        identity = read_identity(store.load(name))
+    if identity is None:
+        raise UsageError(f"Study '{name}' was not made by sweep.")
+    space = find_space(identity.family, without=identity.without)
+    configuration = _configuration(space, pairs, file)
+    with writing_store(place) as store, store.lock(name):
+        enqueue_configuration(store.load(name), space, configuration)
+    notes.print(f"Waiting in '{name}': {describe(configuration.to_dict())}", markup=False)
+
+
+def delete(name: str, place: Place, *, yes: bool) -> None:
+    """Delete a study after asking."""
+    with reading_store(place) as store:
+        study = store.load(name)
+        count = len(study.get_trials(deepcopy=False))
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked."
+            )
+        typer.confirm(f"Delete study '{name}' and its {count} trials?", abort=True)
+    with writing_store(place) as store, store.lock(name):
+        store.delete(name)
+    notes.print(f"Deleted '{name}' and its {count} trials.", markup=False)
+
+
+def export(name: str, place: Place, *, out: Path, format: str, trial: int | None, force: bool) -> None:  # noqa: A002 - the option's name
+    """Write one trial's configuration as JSON."""
+    if format not in FORMATS:
+        raise UsageError(
+            f"No export format named '{format}'.{nearest(format, FORMATS)} Known: {', '.join(FORMATS)}."
+        )
+    with reading_store(place) as store:
+        study = store.load(name)
+        document = configuration_document(study, choose_trial(study, trial))
+    if out.exists() and not force:
+        raise UsageError(f"{out} exists. Choose another --out, or replace it with --force.")
+    write_atomically(out, json.dumps(document, indent=2) + "\n")
+    notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.", markup=False)
+    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}", markup=False)
+
+
+def _configuration(space: SearchSpace, pairs: list[str], file: Path | None) -> Configuration:
+    return space.parse(pairs) if file is None else space.from_dict(read_configuration(file))

@@ -1,0 +1,239 @@
+"""The command line: parse, one call, print. Everything heavy is imported by the command that needs it."""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sweep.cli.options import Diagnostics, Limits, Means, Place, Terms, Work, expand, option
+
+app = typer.Typer(
+    name="sweep",
+    help="Train a study's known experiments, search around them, and keep what came out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Name of the study; see `sweep studies`.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+@app.callback()
+def _root(context: typer.Context) -> None:
+    from sweep.cli.settings import read_settings
+
+    context.default_map = read_settings(Path("sweep.toml"), _option_names())
+
+
+@app.command()
+@expand
+def families(*, place: Place, json: JsonOption = False) -> None:
+    """List what can be swept."""
+    from sweep.cli import reading
+
+    reading.families(json)
+
+
+@app.command()
+@expand
+def studies(*, place: Place, json: JsonOption = False) -> None:
+    """List the stored studies."""
+    from sweep.cli import reading
+
+    reading.studies(place, json)
+
+
+@app.command()
+@expand
+def data(
+    *,
+    place: Place,
+    dataset: Annotated[
+        str, option("--dataset", "fashion-mnist, digits, an .npz file or a folder of class folders.")
+    ] = "fashion-mnist",
+    data_dir: Annotated[Path | None, option("--data-dir", "Folder with Fashion-MNIST's four files.")] = None,
+    image_size: Annotated[int | None, option("--image-size", "Resize images to this side in pixels.")] = None,
+    color: Annotated[bool, option("--color/--grey", "Three channels, or one (default).")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Get and check the data."""
+    from sweep.cli import reading
+
+    reading.data(place, dataset=dataset, data_dir=data_dir, image_size=image_size, color=color, json=json)
+
+
+@app.command()
+@expand
+def create(*, terms: Terms, limits: Limits, means: Means, place: Place) -> None:
+    """Create a study and its queue without training; start does it too."""
+    from sweep.cli import working
+
+    working.create(terms, limits, means, place)
+
+
+@app.command()
+@expand
+def start(
+    *,
+    terms: Terms,
+    limits: Limits,
+    timeout: Annotated[str | None, option("--timeout", "End this run after 90s, 20m or 2h.")] = None,
+    work: Work,
+    means: Means,
+    place: Place,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and how long; create nothing.")
+    ] = False,
+) -> None:
+    """Create or resume a study, and work on it."""
+    from sweep.cli import working
+
+    raise typer.Exit(working.start(terms, limits, work, means, place, timeout=timeout, dry_run=dry_run))
+
+
+@app.command()
+@expand
+def join(study: StudyArgument, *, work: Work, means: Means, place: Place) -> None:
+    """Work on an existing study, from any host."""
+    from sweep.cli import working
+
+    raise typer.Exit(working.join(study, work, means, place))
+
+
+@app.command()
+@expand
+def status(study: StudyArgument, *, place: Place, json: JsonOption = False) -> None:
+    """Say how far a study has come."""
+    from sweep.cli import reading
+
+    reading.status(study, place, json)
+
+
+@app.command()
+@expand
+def trials(
+    study: StudyArgument,
+    *,
+    place: Place,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values on standard output.")] = False,
+) -> None:
+    """List a study's trials."""
+    from sweep.cli import reading
+
+    reading.trials(study, place, json=json, csv=csv)
+
+
+@app.command()
+@expand
+def show(
+    study: StudyArgument,
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The trial's number.", min=0)],
+    *,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
+    """Show one trial."""
+    from sweep.cli import reading
+
+    reading.show(study, number, place, json)
+
+
+@app.command()
+@expand
+def enqueue(
+    study: StudyArgument,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE…", help="Such as l2=0.01 batch_norm=true dropout=off."),
+    ] = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A configuration as `sweep export` writes it.")
+    ] = None,
+    place: Place,
+) -> None:
+    """Let a configuration of your own be trained next."""
+    from sweep.cli import changing
+
+    changing.enqueue(study, pairs or [], file, place)
+
+
+@app.command()
+@expand
+def delete(
+    study: StudyArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    place: Place,
+) -> None:
+    """Delete a study and all its trials."""
+    from sweep.cli import changing
+
+    changing.delete(study, place, yes=yes)
+
+
+@app.command()
+@expand
+def export(
+    study: StudyArgument,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    format: Annotated[str, typer.Option("--format", help="config: the configuration as JSON.")] = "config",  # noqa: A002
+    trial: Annotated[
+        int | None, typer.Option("--trial", help="Its number; default: the best.", min=0)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    place: Place,
+) -> None:
+    """Write the best configuration, with its metrics and everything needed to train it again."""
+    from sweep.cli import changing
+
+    changing.export(study, place, out=out, format=format, trial=trial, force=force)
+
+
+def run() -> None:
+    """The entry of the `sweep` command: here, and only here, errors become messages and exit codes."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `sweep trials … | head`
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last resort of a command line
+        if Diagnostics.verbose:
+            traceback.print_exc()
+        code, message = _explain(error)
+        print(f"Error: {message}", file=sys.stderr)  # noqa: T201 - standard error is the place for it
+        sys.exit(code)
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    from search_spaces import ConfigurationError, UnknownFamilyError
+    from storage import LocationError, StorageError, UnknownStudyError
+    from sweep.data.source import DataError
+    from sweep.errors import UsageError, WorldError
+
+    if isinstance(
+        error, UsageError | ConfigurationError | UnknownFamilyError | LocationError | UnknownStudyError
+    ):
+        return 2, str(error)
+    if isinstance(error, WorldError | StorageError | DataError):
+        return 1, str(error)
+    return 1, f"{type(error).__name__}: {error}\nThis is not expected; --verbose shows where it happened."
+
+
+def _option_names() -> dict[str, set[str]]:
+    """Parameters that a settings file may set, by command."""
+    command: Any = typer.main.get_command(app)
+    return {
+        name: {parameter.name for parameter in each.params if parameter.envvar}
+        for name, each in command.commands.items()
+    }

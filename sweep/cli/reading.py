@@ -1,0 +1,236 @@
+"""The commands that only read; none of them imports Keras."""
+
+import csv as comma_separated
+import json as json_format
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+from rich.console import Console
+from rich.table import Table
+
+from search_spaces import SearchSpace, UnknownFamilyError, describe, find_space, space_names
+from storage import Store
+from sweep.cli.options import Place
+from sweep.cli.place import reading_store
+from sweep.cli.tables import MARKS, trials_table
+from sweep.documents import status_document, study_document, trial_document, trial_documents
+from sweep.errors import UsageError
+from sweep.identity import read_identity
+from sweep.titles import title_of
+
+out = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+
+def families(json: bool) -> None:
+    """What can be swept."""
+    rows: list[dict[str, Any]] = []
+    for name in space_names():
+        try:
+            space = find_space(name)
+        except UnknownFamilyError as error:
+            notes.print(f"{name}: {error}", markup=False)
+            continue
+        rows.append(
+            {
+                "family": name,
+                "parameters": {
+                    each.name: each.expected for family in space.families for each in describe(family)
+                },
+                "families": [family.family for family in space.families],
+                "reported": [experiment.id for experiment in space.reported],
+            }
+        )
+    if json:
+        _print_json(rows)
+        return
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for heading in ("family", "parameters", "reported experiments"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        parameters = "\n".join(f"{name}: {expected}" for name, expected in row["parameters"].items())
+        table.add_row(str(row["family"]), parameters, str(len(row["reported"])))
+    out.print(table)
+
+
+def studies(place: Place, json: bool) -> None:
+    """What is stored."""
+    with reading_store(place) as store:
+        rows = [study_document(store.load(name)) for name in store.study_names()]
+    if json:
+        _print_json(rows)
+        return
+    if not rows:
+        notes.print("No study yet. Begin one: sweep start --family grouped")
+        return
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for heading in rows[0]:
+        table.add_column(heading, justify="left" if heading in ("study", "family") else "right")
+    for row in rows:
+        table.add_row(*("-" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+def data(
+    place: Place, *, dataset: str, data_dir: Path | None, image_size: int | None, color: bool, json: bool
+) -> None:
+    """Get the data and say what it is."""
+    from sweep.data.dataset import DataReference, load_dataset  # scikit-learn and pillow: this command alone
+
+    found = load_dataset(
+        DataReference(
+            name=dataset,
+            data_dir=data_dir,
+            cache_dir=place.home / "cache",
+            image_size=image_size,
+            color=color,
+        )
+    )
+    document = {
+        "dataset": found.name,
+        "source": found.source,
+        "train": len(found.y_train),
+        "test": len(found.y_test),
+        "image_shape": list(found.image_shape),
+        "labels": list(found.labels),
+        "sha256": found.sha256,
+    }
+    if json:
+        _print_json(document)
+        return
+    height, width, channels = found.image_shape
+    out.print(f"{found.name}: complete and unaltered, from {found.source}", markup=False, soft_wrap=True)
+    out.print(
+        f"{len(found.y_train):,} training and {len(found.y_test):,} test images, {height}x{width}x{channels}"
+    )
+    out.print(f"{len(found.labels)} classes: {', '.join(found.labels)}", markup=False, soft_wrap=True)
+    out.print(f"SHA-256 {found.sha256}", soft_wrap=True)
+
+
+def status(name: str, place: Place, json: bool) -> None:
+    """How far a study has come."""
+    with reading_store(place) as store:
+        study = store.load(name)
+        document = status_document(study)
+        running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
+    if json:
+        _print_json(document)
+        return
+    look = " (quick look: no verdict on the report)" if document["quick_look"] else ""
+    out.print(f"{name}{look}", style="bold", markup=False)
+    finished = document["complete"] + document["pruned"]
+    out.print(
+        f"finished  {finished} of {document['trials_wanted']}: {document['complete']} complete, {document['pruned']} pruned"
+    )
+    out.print(
+        f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed"
+    )
+    if document["best"] is not None:
+        best = document["best"]
+        out.print(f"best      {100 * best['value']:.1f} % validation accuracy, trial {best['number']}")
+    out.print(f"ends      {_rules(document)}")
+    out.print(f"ended     {document['ended'] or 'not yet'}")
+    for trial in running:
+        out.print(f"running   trial {trial.number}: {_running(trial)}", markup=False)
+
+
+def trials(name: str, place: Place, *, json: bool, csv: bool) -> None:
+    """A study's trials."""
+    if json and csv:
+        raise UsageError("Choose one of --json and --csv.")
+    with reading_store(place) as store:
+        study, space = _study_and_space(store, name)
+        rows = trial_documents(study, space)
+        identity = read_identity(study)
+    if json:
+        _print_json(rows)
+    elif csv:
+        _print_csv(rows)
+    else:
+        out.print(trials_table(name, rows, quick_look=identity is not None and identity.quick_look))
+
+
+def show(name: str, number: int, place: Place, json: bool) -> None:
+    """One trial."""
+    with reading_store(place) as store:
+        study, space = _study_and_space(store, name)
+        frozen = study.get_trials(deepcopy=False)
+    if number >= len(frozen):
+        known = f"Its trials are 0 to {len(frozen) - 1}." if frozen else "It has none yet."
+        raise UsageError(f"Study '{name}' has no trial {number}. {known}")
+    document = trial_document(frozen[number], space)
+    if json:
+        _print_json(document)
+        return
+    attributes = document["user_attrs"]
+    out.print(
+        f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold", markup=False
+    )
+    table = Table.grid(padding=(0, 2))
+    table.add_row("state", MARKS[document["state"]])
+    for key, value in (document["config"] or {}).items():
+        table.add_row(key, "off" if value in (None, False) else "on" if value is True else str(value))
+    for key, value in sorted(attributes.items()):
+        if not isinstance(value, dict | list) and value is not None and key != "baseline":
+            table.add_row(key, f"{value:.4g}" if isinstance(value, float) else str(value))
+    out.print(table)
+    history = attributes.get("history")
+    if history:
+        out.print(_history_table(history))
+
+
+def _history_table(history: dict[str, list[float]]) -> Table:
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for heading in history:
+        table.add_column(heading, justify="right")
+    for row in zip(*history.values(), strict=True):
+        table.add_row(*(str(value) if isinstance(value, int) else f"{value:.4f}" for value in row))
+    return table
+
+
+def _study_and_space(store: Store, name: str) -> tuple[optuna.Study, SearchSpace | None]:
+    study = store.load(name)
+    identity = read_identity(study)
+    try:
+        return study, None if identity is None else find_space(identity.family, without=identity.without)
+    except UnknownFamilyError:
+        return study, None  # a registered family that is not installed here: its trials can still be read
+
+
+def _rules(document: dict[str, Any]) -> str:
+    rules = [f"at {document['trials_wanted']} finished trials"]
+    if document["until"] is not None:
+        rules.append(f"at a validation accuracy of {document['until']}")
+    rules.append(f"after {document['max_failures']} failures in a row")
+    return ", ".join(rules)
+
+
+def _running(trial: optuna.trial.FrozenTrial) -> str:
+    title = title_of(trial.user_attrs, trial.user_attrs.get("config"))
+    if not trial.intermediate_values:
+        return f"{title}, first epoch"
+    epoch = max(trial.intermediate_values)
+    return f"{title}, epoch {epoch} done, {100 * trial.intermediate_values[epoch]:.1f} %"
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json_format.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    flat = []
+    for row in rows:
+        plain = {key: value for key, value in row.items() if not isinstance(value, dict)}
+        plain |= {f"config_{key}": value for key, value in (row["config"] or {}).items()}
+        plain |= {
+            key: value
+            for key, value in row["user_attrs"].items()
+            if not isinstance(value, dict | list) and key not in plain
+        }
+        flat.append(plain)
+    columns = list(dict.fromkeys(key for row in flat for key in row))
+    writer = comma_separated.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)

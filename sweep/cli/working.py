@@ -1,0 +1,255 @@
+"""The commands that create studies and work on them."""
+
+import time
+from dataclasses import fields
+
+import optuna
+from optuna.trial import TrialState
+from rich.console import Console
+
+from storage import Store, UnknownStudyError
+from sweep.budget import Budget, BudgetChange, read_budget
+from sweep.cli.display import LineDisplay, LiveDisplay
+from sweep.cli.options import Limits, Means, Place, Terms, Work
+from sweep.cli.place import make_home, reading_store, writing_store
+from sweep.cli.tables import next_steps, trials_table
+from sweep.documents import trial_documents
+from sweep.duration import format_duration, parse_duration
+from sweep.errors import UsageError
+from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.names import nearest
+from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
+from sweep.runs import record_begin, record_end, running_deadline
+from sweep.standing import End, Standing, standing
+from sweep.worker.loop import Assignment, RunEnd, Worker
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
+LONG_SECONDS = 3600.0  # above it, a quick look is offered
+
+notes = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
+    """Create a study and its queue."""
+    change = _change(limits)
+    with writing_store(place) as store:
+        prepared = prepare(_request(terms, means), store, cache=place.home / "cache")
+        study, changes = create_or_resume(prepared, store, change)
+        now = _standing(study)
+    _tell(changes)
+    notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: sweep join {prepared.name}")
+
+
+def start(
+    terms: Terms,
+    limits: Limits,
+    work: Work,
+    means: Means,
+    place: Place,
+    *,
+    timeout: str | None,
+    dry_run: bool,
+) -> int:
+    """Create or resume a study and work on it; returns the exit code."""
+    change, request = _change(limits), _request(terms, means)
+    deadline = None if timeout is None else time.time() + parse_duration(timeout)
+    _check_precision(work.precision)
+    estimator = Estimator(place.home / "cache" / "rates.json", family=terms.family, precision=work.precision)
+    if dry_run:
+        with reading_store(place) as store:
+            prepared = prepare(request, store, cache=place.home / "cache")
+            study = _stored(store, prepared.name)
+        _announce(prepared, study, change.trials, estimator)
+        notes.print("Nothing was created: this was a dry run.")
+        return 0
+    with writing_store(place) as store:
+        prepared = prepare(request, store, cache=place.home / "cache")
+        study, changes = create_or_resume(prepared, store, change)
+        _tell(changes)
+        _announce(prepared, study, None, estimator)
+        record_begin(study, "start", deadline=deadline)
+        return _work(prepared, store, study, work, place, estimator, deadline)
+
+
+def join(name: str, work: Work, means: Means, place: Place) -> int:
+    """Work on a study that exists, or is about to; returns the exit code."""
+    _check_precision(work.precision)
+    make_home(place.home)
+    _await_study(name, place)
+    with writing_store(place) as store:
+        prepared = prepare_to_join(
+            name, store, cache=place.home / "cache", data_dir=means.data_dir, weights=means.weights
+        )
+        study = store.load(name)
+        estimator = Estimator(
+            place.home / "cache" / "rates.json", family=prepared.identity.family, precision=work.precision
+        )
+        _announce(prepared, study, None, estimator)
+        if _standing(study).ended is End.FAILURES:
+            notes.print("Its failures ended it; `sweep start` takes it up again.")
+            return 0
+        record_begin(study, "join")
+        return _work(prepared, store, study, work, place, estimator, running_deadline(study))
+
+
+def _await_study(name: str, place: Place) -> None:
+    until = time.monotonic() + JOIN_SECONDS
+    while True:
+        with reading_store(place) as store:
+            names = store.study_names()
+        if name in names:
+            return
+        # A name that nearly fits a study is a slip of the pen, not a study to come.
+        if nearest(name, names) or time.monotonic() >= until:
+            raise UnknownStudyError(name, names)
+        time.sleep(0.5)
+
+
+def _work(
+    prepared: Prepared,
+    store: Store,
+    study: optuna.Study,
+    work: Work,
+    place: Place,
+    estimator: Estimator,
+    deadline: float | None,
+) -> int:
+    now = _standing(study)
+    end = RunEnd(reason=now.ended) if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED) else None
+    if end is None:
+        assignment = Assignment(
+            store=store,
+            study=study,
+            space=prepared.space,
+            identity=prepared.identity,
+            data=prepared.data,
+            backbone_weights=prepared.backbone_weights,
+            precision=work.precision,
+            deterministic=work.deterministic,
+            deadline=deadline,
+            slots=work.slots,
+            logs=place.home / "logs",
+        )
+        counts = _ahead(prepared, study, None)
+        shown = LiveDisplay if notes.is_terminal else LineDisplay
+        display = shown(
+            notes,
+            best=None if now.best is None else (now.best.value or 0.0, f"trial {now.best.number}"),
+            finished=now.finished,
+            wanted=read_budget(study).trials,
+            slots=work.slots or 1,
+            remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
+        )
+        with display:
+            end = Worker(assignment, observer=display, estimator=estimator).run()
+        record_end(study, end.reason)
+    study = store.load(prepared.name)
+    out = Console()
+    out.print(
+        trials_table(
+            prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look
+        )
+    )
+    notes.print(_why(end, _standing(study), study))
+    for line in next_steps(prepared.name, _standing(study), place):
+        notes.print(line)
+    if end.signal is not None:
+        return 128 + end.signal
+    return 1 if end.reason is End.FAILURES else 0
+
+
+def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
+    budget = read_budget(study)
+    counts = f"{now.complete} complete, {now.pruned} pruned, {now.failed} failed, {now.waiting} waiting"
+    words = {
+        End.TRIALS: f"Done: {now.finished} of {budget.trials} trials finished",
+        End.UNTIL: f"Done: validation accuracy {budget.until} reached",
+        End.TIMEOUT: "The time given with --timeout is over; the same command goes on from here",
+        End.STOPPED: "Stopped; what was running waits again, and the same command goes on from here",
+        End.EXHAUSTED: "Done: the space has nothing new to offer",
+        End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `sweep trials {study.study_name}`",
+    }
+    return f"{words[end.reason]} ({counts})."
+
+
+def _announce(
+    prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator
+) -> None:
+    identity, (train, validation, test) = prepared.identity, prepared.images
+    look = " (a quick look: no verdict on the report)" if identity.quick_look else ""
+    notes.print(
+        f"Study '{prepared.name}'{look}: family {identity.family}, {identity.dataset} from {prepared.found_data}, "
+        f"{train:,} training, {validation:,} validation and {test:,} test images, "
+        f"at most {identity.epochs} epochs of batch {identity.batch_size}."
+    )
+    if identity.weights == "none":
+        notes.print("The backbones have random weights: what comes out says nothing about the report.")
+    ahead = _ahead(prepared, study, trials)
+    if ahead.wanted == 0:
+        return
+    seconds = study_seconds(estimator, prepared.space, identity, ahead)
+    if seconds is None:
+        notes.print(
+            "How long it takes is said after the first batches: nothing was measured on this machine yet."
+        )
+        return
+    notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
+    if seconds > LONG_SECONDS and not identity.quick_look:
+        notes.print(
+            f"A quick look first: sweep start --family {identity.family} --limit 1000 --epochs 4 --batch-size 16"
+        )
+
+
+def _ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:
+    finished, baselines, wanted = 0, 0, trials or Budget().trials
+    if study is not None:
+        now = _standing(study)
+        finished, wanted = now.finished, trials or read_budget(study).trials
+        baselines = sum(
+            "baseline" in trial.user_attrs and trial.state is TrialState.COMPLETE
+            for trial in study.get_trials(deepcopy=False)
+        )
+    train, validation, _ = prepared.images
+    return Counts(
+        wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation
+    )
+
+
+def _standing(study: optuna.Study) -> Standing:
+    return standing(study.get_trials(deepcopy=False), read_budget(study), study.user_attrs)
+
+
+def _stored(store: Store, name: str) -> optuna.Study | None:
+    return store.load(name) if name in store.study_names() else None
+
+
+def _request(terms: Terms, means: Means) -> Request:
+    values = {field.name: getattr(terms, field.name) for field in fields(terms)}
+    without = values.pop("without")
+    return Request(
+        **values, without=tuple(without) if without else None, data_dir=means.data_dir, weights=means.weights
+    )
+
+
+def _change(limits: Limits) -> BudgetChange:
+    timeout = None if limits.trial_timeout is None else parse_duration(limits.trial_timeout)
+    return BudgetChange(
+        trials=limits.trials,
+        until=limits.until,
+        trial_timeout=timeout,
+        max_failures=limits.max_failures,
+        max_retries=limits.max_retries,
+    )
+
+
+def _check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise UsageError(
+            f"No precision named '{precision}'.{nearest(precision, PRECISIONS)} Known: {', '.join(PRECISIONS)}."
+        )
+
+
+def _tell(changes: list[str]) -> None:
+    for change in changes:
+        notes.print(f"Changed {change}")

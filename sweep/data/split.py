@@ -1,0 +1,68 @@
+"""Split a data set into the images a study trains, validates and tests on."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sweep.data.dataset import Dataset
+from sweep.data.source import DataError, Images, Labels
+from sweep.data.strata import divide, sample
+
+VALIDATION_SHARE: Final = 0.1  # of the training images; the report leaves it open, this is usual
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """The images of one study.
+
+    Attributes:
+        x_train: uint8, shape (n, height, width, channels).
+        y_train: Class indices, int64, shape (n,).
+        x_validation: Images taken from the training images, shaped like them.
+        y_validation: Their class indices.
+        x_test: Images never trained on or chosen by, shaped like `x_train`.
+        y_test: Their class indices.
+    """
+
+    x_train: Images
+    y_train: Labels
+    x_validation: Images
+    y_validation: Labels
+    x_test: Images
+    y_test: Labels
+
+
+def split_dataset(dataset: Dataset, *, seed: int, limit: int | None) -> Split:
+    """Take 10 % of the training images for validation, keep at most `limit` of each group; all stratified.
+
+    The same data set, seed and limit give the same split on every machine.
+
+    Args:
+        dataset: What `load_dataset` returned.
+        seed: Seed of the validation draw and of the limit's; 0 to 2**32 - 1.
+        limit: Most training, most validation and most test images, each; None: all.
+
+    Raises:
+        DataError: If the limit is below the number of classes, or if there are too few images to validate on.
+    """
+    if limit is not None and limit < dataset.classes:
+        raise DataError(
+            "--limit is too small: every class needs an image. "
+            f"Expected at least {dataset.classes}, the number of classes of {dataset.name}. "
+            f"Received: {limit}. The smallest limit is {dataset.classes}."
+        )
+    train, validation = divide(dataset.y_train, VALIDATION_SHARE, seed=seed, purpose="validation")
+    if limit is not None:
+        train = train[sample(dataset.y_train[train], limit, seed=seed)]
+        validation = validation[sample(dataset.y_train[validation], limit, seed=seed)]
+    x_test, y_test = dataset.x_test, dataset.y_test
+    if limit is not None and limit < len(y_test):
+        test = sample(y_test, limit, seed=seed)
+        x_test, y_test = x_test[test], y_test[test]
+    return Split(
+        x_train=dataset.x_train[train],
+        y_train=dataset.y_train[train],
+        x_validation=dataset.x_train[validation],
+        y_validation=dataset.y_train[validation],
+        x_test=x_test,
+        y_test=y_test,
+    )

@@ -1,0 +1,98 @@
+"""What the process can know of its surroundings: variables, host, versions, processors."""
+
+import functools
+import os
+import platform
+import socket
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+VERSIONED = ("sweep", "keras", "tensorflow", "jax", "optuna", "numpy")
+
+
+def keras_home() -> Path:
+    """Keras's own folder for downloads: KERAS_HOME, default `~/.keras`."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def host_name() -> str:
+    """The name of this host."""
+    return socket.gethostname()
+
+
+def cpu_count() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_ids() -> tuple[str, ...]:
+    """The NVIDIA GPUs this process may use, as CUDA_VISIBLE_DEVICES spells them; empty without one."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(part for part in visible.split(",") if part and part != "-1")
+    devices = Path("/proc/driver/nvidia/gpus")  # one folder a device, there without any library
+    return tuple(str(index) for index in range(len(list(devices.iterdir())))) if devices.is_dir() else ()
+
+
+def processor_flags() -> frozenset[str]:
+    """Instruction-set flags as Linux names them; empty on other systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return frozenset()
+    lines = (line.partition(":")[2] for line in text.splitlines() if line.startswith("flags"))
+    return frozenset(next(lines, "").split())
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a result; those not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@functools.cache
+def git_commit() -> str | None:
+    """The commit of the checkout this package runs from, or None where it runs from none."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            timeout=5,  # seconds
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def trainer_environment(*, gpu: str | None, threads: int) -> dict[str, str]:
+    """Variables for one trainer process: its GPU, its share of the cores, a quiet TensorFlow.
+
+    Args:
+        gpu: The one GPU it may see, or None for the processor.
+        threads: Processor threads it may use; they must be known before Keras is imported.
+    """
+    variables = dict(os.environ)
+    variables.setdefault("KERAS_BACKEND", "tensorflow")
+    variables.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    variables["CUDA_VISIBLE_DEVICES"] = gpu if gpu is not None else "-1"
+    variables["TF_NUM_INTRAOP_THREADS"] = variables["OMP_NUM_THREADS"] = str(threads)
+    return variables
+
+
+def oom_kills() -> int:
+    """Processes of this control group that the kernel killed for memory so far; 0 where that is not counted."""
+    try:
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
+        events = Path(f"/sys/fs/cgroup{group.rstrip('/')}/memory.events").read_text()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in events.splitlines() if line.startswith("oom_kill ")), 0)

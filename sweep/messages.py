@@ -1,0 +1,133 @@
+"""What a worker and its trainers say to each other: plain values over a pipe, no database in them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from search_spaces.plan import LayerPlan
+from sweep.data.dataset import DataReference
+from sweep.failures import FailureKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One trial for a trainer.
+
+    Attributes:
+        trial: The trial's number, repeated in every answer.
+        plan: The network.
+        data: Where the trainer finds the images.
+        seed: Of weights, image order, dropout and the validation split.
+        limit: Images per part, or None for all.
+        epochs: At most so many.
+        patience: See `Recipe`.
+        batch_size: See `Recipe`.
+        precision: `auto` or a Keras dtype policy.
+        deterministic: Whether the same machine must give the same weights again.
+        backbone_weights: File of the frozen backbone's weights, or None for random ones.
+        evaluate_test: Whether the test images are measured too: for baselines only.
+    """
+
+    trial: int
+    plan: LayerPlan
+    data: DataReference
+    seed: int
+    limit: int | None
+    epochs: int
+    patience: int
+    batch_size: int
+    precision: str
+    deterministic: bool
+    backbone_weights: Path | None
+    evaluate_test: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """End the trial at the next batch, of training or of evaluation."""
+
+    trial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Keras is imported; the trainer takes jobs."""
+
+    backend: str
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A sign of life within an epoch, at most twice a second.
+
+    Attributes:
+        epoch: The epoch under way, from 1; None while the best weights are evaluated.
+        fraction: Share of its batches done, 0 to 1.
+        images_per_second: Training speed, or None before it is known.
+    """
+
+    trial: int
+    epoch: int | None
+    fraction: float
+    images_per_second: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnd:
+    """One epoch's measures, in the precision of training; `epoch` counts from 1."""
+
+    trial: int
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The best epoch's network on held-out images, in float32.
+
+    Attributes:
+        confusion_matrix: Images by true class (rows) and predicted class (columns).
+        cross_entropy: Mean, natural logarithm.
+        loss: Cross-entropy plus the L2 penalty, as Keras's `evaluate` returns it.
+    """
+
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    cross_entropy: float
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A trial trained to its end."""
+
+    trial: int
+    best_epoch: int
+    validation: Evaluation
+    test: Evaluation | None
+    train_seconds: float
+    images_per_second: float | None
+    dtype_policy: str
+    history: tuple[EpochEnd, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """The trainer obeyed a `Stop`."""
+
+    trial: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The trial cannot be trained; the trainer lives on."""
+
+    trial: int
+    kind: FailureKind
+    message: str
+
+
+Answer = Ready | Progress | EpochEnd | Result | Stopped | Failure

@@ -1,0 +1,242 @@
+"""From what a command asks to a study that is ready to be worked on: every check comes before the first write."""
+
+import hashlib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from search_spaces import SearchSpace, find_space
+from storage import Store, UnknownStudyError
+from sweep.backbone_weights import WeightsError, find_weights
+from sweep.budget import BudgetChange, change_budget
+from sweep.data.dataset import DataReference, load_dataset
+from sweep.data.split import VALIDATION_SHARE, split_dataset
+from sweep.errors import UsageError, WorldError
+from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
+from sweep.names import nearest
+from sweep.queueing import enqueue_baselines
+from sweep.recipe import RECIPES
+from sweep.samplers import PRUNERS, SAMPLERS
+
+NAME = re.compile(r"[^\W_][\w. +-]{0,99}")
+SEED = 43  # the report: "we will set a system seed of 43"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a command asks of a study. None: as stored, or the default for a new study."""
+
+    family: str
+    study: str | None = None
+    recipe: str | None = None
+    epochs: int | None = None
+    patience: int | None = None
+    batch_size: int | None = None
+    limit: int | None = None
+    sampler: str | None = None
+    pruner: str | None = None
+    weights: str | None = None
+    without: tuple[str, ...] | None = None
+    dataset: str | None = None
+    data_dir: Path | None = None
+    image_size: int | None = None
+    color: bool | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A study whose terms are known and whose means are at hand.
+
+    Attributes:
+        name: The study's name.
+        found_data: Where the images were found, for people.
+        images: Training, validation and test images.
+    """
+
+    name: str
+    space: SearchSpace
+    identity: Identity
+    data: DataReference
+    found_data: str
+    images: tuple[int, int, int]
+    backbone_weights: dict[str, Path]
+
+
+def study_name(request: Request) -> str:
+    """The name of the study that a request means: its family's, `FAMILY-quick` for a quick look.
+
+    Raises:
+        UsageError: If a given name cannot be used.
+    """
+    if request.study is not None:
+        if not NAME.fullmatch(request.study):
+            raise UsageError(
+                "A study's name begins with a letter or digit and has at most 100 letters, digits, spaces and "
+                f"._+- in it. Received: {request.study!r}"
+            )
+        return request.study
+    recipe = RECIPES.get(request.recipe or "report")
+    quick = request.limit is not None or (
+        request.epochs is not None and recipe is not None and request.epochs < recipe.epochs
+    )
+    return f"{request.family}-quick" if quick else request.family
+
+
+def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
+    """Settle a study's terms and find its data and weights; writes nothing into the store.
+
+    Args:
+        request: What was asked for.
+        store: Where the study is, or will be.
+        cache: Folder for downloads.
+
+    Raises:
+        UsageError: If what was asked for makes no sense, or contradicts the stored study.
+        WorldError, DataError: If data or weights cannot be had.
+    """
+    name = study_name(request)
+    study = _load(store, name)
+    stored = read_identity(study) if study is not None else None
+    if study is not None and stored is None and study.get_trials(deepcopy=False):
+        raise UsageError(f"Study '{name}' was not made by sweep. Choose another --study.")
+
+    def settle(option: str, default: Any) -> Any:
+        """What was asked for, else what is stored, else the default."""
+        for source in (request, stored):
+            if source is not None and getattr(source, option) is not None:
+                return getattr(source, option)
+        return default
+
+    without = settle("without", ())
+    space = find_space(request.family, without=without)
+    recipe_name = settle("recipe", "report")
+    recipe = RECIPES[known(recipe_name, RECIPES, "recipe")]
+    sampler = known(settle("sampler", "tpe"), SAMPLERS, "sampler")
+    pruner = known(settle("pruner", "median"), PRUNERS, "pruner")
+    same_sampler = stored is not None and stored.sampler == sampler
+    same_pruner = stored is not None and stored.pruner == pruner
+    seed = settle("seed", SEED)
+    limit = settle("limit", None)
+    data = DataReference(
+        name=settle("dataset", "fashion-mnist"),
+        data_dir=request.data_dir,
+        cache_dir=cache,
+        image_size=settle("image_size", None),
+        color=settle("color", False),
+    )
+    dataset = load_dataset(data)
+    split = split_dataset(dataset, seed=seed, limit=limit)
+    wanted_weights = request.weights
+    if wanted_weights is None and stored is not None and stored.weights in ("imagenet", "none"):
+        wanted_weights = stored.weights
+    weights, files = _weights(wanted_weights or "imagenet", space)
+    identity = Identity(
+        family=space.name,
+        without=tuple(without),
+        space_hash=space.hash,
+        recipe=recipe.name,
+        dataset=data.name,
+        dataset_sha256=dataset.sha256,
+        labels=dataset.labels,
+        image_shape=dataset.image_shape,
+        image_size=data.image_size,
+        color=data.color,
+        validation_fraction=VALIDATION_SHARE,
+        limit=limit,
+        epochs=settle("epochs", recipe.epochs),
+        patience=settle("patience", recipe.patience),
+        batch_size=settle("batch_size", recipe.batch_size),
+        seed=seed,
+        sampler=sampler,
+        sampler_settings=stored.sampler_settings if same_sampler and stored else SAMPLERS[sampler],
+        pruner=pruner,
+        pruner_settings=stored.pruner_settings if same_pruner and stored else PRUNERS[pruner],
+        weights=weights,
+    )
+    if study is not None and stored is not None:
+        refuse_another_identity(study, identity)
+    return Prepared(
+        name=name,
+        space=space,
+        identity=identity,
+        data=data,
+        found_data=dataset.source,
+        images=(len(split.y_train), len(split.y_validation), len(split.y_test)),
+        backbone_weights=files,
+    )
+
+
+def prepare_to_join(
+    name: str, store: Store, *, cache: Path, data_dir: Path | None = None, weights: str | None = None
+) -> Prepared:
+    """Prepare to work on a study that exists, on its own terms, with this host's data and weights.
+
+    Raises:
+        UnknownStudyError: If it does not exist.
+        UsageError: If this host's data or weights are others than the study's.
+    """
+    stored = read_identity(store.load(name))
+    if stored is None:
+        raise UsageError(f"Study '{name}' was not made by sweep, or is still being created.")
+    return prepare(
+        Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache
+    )
+
+
+def create_or_resume(
+    prepared: Prepared, store: Store, change: BudgetChange
+) -> tuple[optuna.Study, list[str]]:
+    """Create the study and its queue where they are missing, and store what the command asks of the budget.
+
+    Returns:
+        The study, and lines worth telling.
+    """
+    with store.lock(prepared.name):
+        study = _load(store, prepared.name) or store.create(prepared.name, metric="validation accuracy")
+        if read_identity(study) is None:
+            study.set_user_attr(ATTRIBUTE, prepared.identity.to_dict())
+        else:
+            refuse_another_identity(study, prepared.identity)
+        # A creation that was cut short is completed here; a complete one is left as it is.
+        enqueue_baselines(study, prepared.space)
+        return study, change_budget(study, change)
+
+
+def known(name: str, names: Collection[str], what: str) -> str:
+    """The name, if it is one of the names.
+
+    Raises:
+        UsageError: If it is not; the message has the nearest one.
+    """
+    if name not in names:
+        raise UsageError(f"No {what} named '{name}'.{nearest(name, names)} Known: {', '.join(names)}.")
+    return name
+
+
+def _load(store: Store, name: str) -> optuna.Study | None:
+    try:
+        return store.load(name)
+    except UnknownStudyError:
+        return None
+
+
+def _weights(source: str, space: SearchSpace) -> tuple[str | None, dict[str, Path]]:
+    if not space.uses_backbones:
+        return None, {}
+    if source == "none":
+        return "none", {}
+    try:
+        found = find_weights(source, space.uses_backbones)
+    except WeightsError as error:
+        way_out = " Or leave these networks out with --without pretrained." if space.name == "all" else ""
+        raise WorldError(f"{error}{way_out}") from error
+    files = {name: each.path for name, each in found.items()}
+    if all(each.is_imagenet for each in found.values()):
+        return "imagenet", files
+    digest = hashlib.sha256("".join(found[name].md5 for name in sorted(found)).encode()).hexdigest()
+    return f"files {digest[:12]}", files

@@ -1,0 +1,70 @@
+"""What waits in a study: baselines, enqueued configurations, and trials given back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+
+from search_spaces import Configuration, SearchSpace
+from sweep.failures import FailureKind
+
+MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
+CARRIED = ("baseline", "draw", "enqueued", "crashes", "interruptions")  # what a retry keeps of its history
+
+
+def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
+    """Enqueue the reported experiments that the study does not hold yet. The caller holds the study's lock.
+
+    Optuna's own `skip_if_exists` compares values, takes 32 and 32.0 for different and a failed trial for done:
+    the experiment's name in an attribute decides.
+
+    Returns:
+        How many were enqueued.
+    """
+    known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
+    missing = [experiment for experiment in space.reported if experiment.id not in known]
+    for experiment in missing:
+        configuration = space.from_dict(experiment.configuration)
+        study.enqueue_trial(
+            space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1}
+        )
+    return len(missing)
+
+
+def enqueue_configuration(study: optuna.Study, space: SearchSpace, configuration: Configuration) -> None:
+    """Let a configuration that was checked wait for a worker."""
+    study.enqueue_trial(space.to_params(configuration), user_attrs={"enqueued": True, "attempt": 1})
+
+
+def requeue(
+    study: optuna.Study,
+    params: Mapping[str, Any],
+    attributes: Mapping[str, Any],
+    number: int,
+    kind: FailureKind,
+    *,
+    max_retries: int,
+) -> bool:
+    """Give a failed trial back: a new trial waits with its parameters and its history.
+
+    A lost trial that had no parameters yet keeps its draw, and so draws the same ones again.
+
+    Args:
+        study: The study.
+        params: The parameters it had.
+        attributes: Its user attributes.
+        number: Its number.
+        kind: A crash is charged to the retries; an interruption is not, and has a ceiling of its own.
+        max_retries: So many crashes are forgiven.
+
+    Returns:
+        Whether it waits again.
+    """
+    history = {name: attributes[name] for name in CARRIED if name in attributes}
+    counter = "crashes" if kind is FailureKind.CRASH else "interruptions"
+    history[counter] = history.get(counter, 0) + 1
+    if history[counter] > (max_retries if kind is FailureKind.CRASH else MAX_INTERRUPTIONS):
+        return False
+    history |= {"attempt": attributes.get("attempt", 1) + 1, "retry_of": number}
+    study.enqueue_trial(dict(params), user_attrs=history)
+    return True

@@ -1,0 +1,43 @@
+"""The record of who worked on a study when: one study attribute per event, never rewritten."""
+
+from datetime import UTC, datetime
+import uuid
+
+import optuna
+
+from sweep.environment import host_name
+from sweep.standing import RUN_PREFIX, End, counted_failures
+
+
+def record_begin(study: optuna.Study, event: str, *, deadline: float | None = None) -> None:
+    """Record that a command began to work on a study.
+
+    Args:
+        study: The study.
+        event: `start` or `join`.
+        deadline: When this run's `--timeout` ends, in seconds since the epoch; its joiners inherit it.
+    """
+    trials = study.get_trials(deepcopy=False)
+    _record(study, {"event": event, "deadline": deadline, "failures": counted_failures(trials)})
+
+
+def record_end(study: optuna.Study, reason: End) -> None:
+    """Record why a run ended."""
+    _record(study, {"event": "ended", "reason": reason.value})
+
+
+def running_deadline(study: optuna.Study) -> float | None:
+    """The deadline of the newest start, in seconds since the epoch; None without one."""
+    starts = sorted(
+        key
+        for key, value in study.user_attrs.items()
+        if key.startswith(RUN_PREFIX) and value["event"] == "start"
+    )
+    deadline: float | None = study.user_attrs[starts[-1]]["deadline"] if starts else None
+    return deadline
+
+
+def _record(study: optuna.Study, event: dict[str, object]) -> None:
+    # The time orders the records; the random end keeps two of one moment apart.
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    study.set_user_attr(f"{RUN_PREFIX}{moment}.{uuid.uuid4().hex[:6]}", event | {"host": host_name()})

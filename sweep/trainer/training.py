@@ -1,0 +1,153 @@
+"""One trial, from a layer plan to measures in float32."""
+
+import gc
+import traceback
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from search_spaces import ConfigurationError
+from search_spaces.build import build_model
+from sweep.data.dataset import DataReference, load_dataset
+from sweep.data.split import Split, split_dataset
+from sweep.failures import FailureKind
+from sweep.messages import Answer, Evaluation, Failure, Job, Result, Stopped
+from sweep.metrics import confusion_matrix, cross_entropy
+from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.precision import dtype_policy
+from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
+
+EVALUATION_BATCH_SIZE = 256  # images; larger ones measured no faster on processors
+
+
+class Trainer:
+    """Runs jobs one after the other; the images of a study stay in memory between them.
+
+    Args:
+        send: Sends one answer to the worker.
+        is_stopped: Whether the worker asked to end a trial.
+    """
+
+    def __init__(self, *, send: Callable[[Answer], None], is_stopped: Callable[[int], bool]) -> None:
+        self.backend: str = keras.backend.backend()
+        self.device: str = ", ".join(
+            sorted({device.split(":")[0] for device in keras.distribution.list_devices()})
+        )
+        self._send = send
+        self._is_stopped = is_stopped
+        self._images: tuple[tuple[DataReference, int, int | None], Split] | None = None
+
+    def run(self, job: Job) -> None:
+        """Train one trial and send its end, whatever that is."""
+        try:
+            answer: Answer = self._train(job)
+        except TrialStoppedError:
+            answer = Stopped(trial=job.trial)
+        except NotFiniteError as error:
+            answer = Failure(trial=job.trial, kind=FailureKind.NAN, message=str(error))
+        except ConfigurationError as error:
+            answer = Failure(trial=job.trial, kind=FailureKind.INVALID, message=str(error))
+        except Exception as error:  # noqa: BLE001 - one trial's failure must not end the sweep
+            traceback.print_exc()  # to the trainer's log
+            answer = Failure(trial=job.trial, kind=_kind(error), message=_first_line(error))
+        keras.utils.clear_session()
+        gc.collect()
+        self._send(answer)
+
+    def _train(self, job: Job) -> Result:
+        policy = dtype_policy(job.precision)
+        if job.deterministic:
+            _make_deterministic()
+        images = self._split(job)
+        keras.config.set_dtype_policy(policy)
+        keras.utils.set_random_seed(job.seed)
+        model = build_model(job.plan, backbone_weights=job.backbone_weights)
+        model.compile(
+            optimizer="adam",
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            jit_compile="auto" if self.backend == "jax" else False,  # XLA is 12 times slower on processors
+        )
+        reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
+        self._fit(model, job, images, reporter)
+        best = max(
+            reporter.history, key=lambda end: end.val_accuracy
+        ).epoch  # the first of equals, as Keras restores
+        if policy != "float32":
+            trained = model.get_weights()
+            keras.config.set_dtype_policy("float32")
+            model = build_model(job.plan)
+            model.set_weights(trained)
+        return Result(
+            trial=job.trial,
+            best_epoch=best,
+            validation=evaluate(model, images.x_validation, images.y_validation, reporter),
+            test=evaluate(model, images.x_test, images.y_test, reporter) if job.evaluate_test else None,
+            train_seconds=reporter.train_seconds,
+            images_per_second=reporter.images_per_second,
+            dtype_policy=policy,
+            history=tuple(reporter.history),
+        )
+
+    def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter) -> None:
+        batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
+        model.fit(
+            batches,
+            epochs=job.epochs,
+            validation_data=(images.x_validation, images.y_validation),
+            validation_batch_size=EVALUATION_BATCH_SIZE,
+            callbacks=[
+                keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
+                reporter,
+                keras.callbacks.EarlyStopping(
+                    monitor="val_accuracy", mode="max", patience=job.patience, restore_best_weights=True
+                ),
+            ],
+            verbose=0,
+        )
+
+    def _split(self, job: Job) -> Split:
+        key = (job.data, job.seed, job.limit)
+        if self._images is None or self._images[0] != key:
+            self._images = (key, split_dataset(load_dataset(job.data), seed=job.seed, limit=job.limit))
+        return self._images[1]
+
+
+def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, reporter: Reporter) -> Evaluation:
+    """Measure a float32 network.
+
+    Args:
+        model: Maps (n, h, w, c) uint8 images to (n, classes) probabilities.
+        images: (n, h, w, c) uint8.
+        labels: (n,) class indices.
+        reporter: Sends signs of life and obeys a stop.
+    """
+    probabilities = model.predict(images, batch_size=EVALUATION_BATCH_SIZE, callbacks=[reporter], verbose=0)
+    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+    entropy = cross_entropy(probabilities, labels)
+    penalty = sum(float(keras.ops.convert_to_numpy(loss)) for loss in model.losses)
+    return Evaluation(
+        confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
+        cross_entropy=entropy,
+        loss=entropy + penalty,
+    )
+
+
+def _make_deterministic() -> None:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # only TensorFlow has this switch; JAX is deterministic on one machine
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _kind(error: Exception) -> FailureKind:
+    exhausted = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
+    if exhausted or "RESOURCE_EXHAUSTED" in str(error):  # JAX raises one class for every cause
+        return FailureKind.MEMORY
+    return FailureKind.CRASH
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

@@ -1,0 +1,63 @@
+"""The store thread: the study's calls in order, so that a slow store delays decisions and never training."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from storage import StorageError
+from storage.engines import OUTAGES
+
+RETRY_SECONDS = (1, 2, 5, 15)  # then every 15 seconds: an outage is waited out
+
+Value = TypeVar("Value")
+log = logging.getLogger(__name__)
+
+
+class Bookkeeper:
+    """Runs calls on the store one after the other.
+
+    Args:
+        wake: Called, in the store thread, after each call: it wakes the worker's loop.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._closing = threading.Event()
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    def submit(self, call: Callable[[], Value]) -> "Future[Value | None]":
+        """Queue a call. It is repeated while the store is away, so a second run must do no harm.
+
+        Returns:
+            A future of its answer; None if the trial was given up meanwhile: a late result is dropped quietly.
+        """
+        future = self._executor.submit(self._run, call)
+        future.add_done_callback(lambda _: self._wake())
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, without waiting out a further outage."""
+        self._closing.set()
+        self._executor.shutdown(wait=True)
+
+    def _run(self, call: Callable[[], Value]) -> Value | None:
+        failures = 0
+        while True:
+            try:
+                return call()
+            except UpdateFinishedTrialError:
+                log.info("a trial was given up by another worker; its late result is dropped")
+                return None
+            except (*OUTAGES, StorageError) as error:
+                if self._closing.is_set():
+                    raise
+                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+                log.warning(
+                    "the store does not answer (%s); trying again in %d s", type(error).__name__, pause
+                )
+                failures += 1
+                self._closing.wait(pause)

@@ -1,0 +1,111 @@
+"""Claim the next trial: count and ask under the study's lock, suggest after it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces import Configuration, SearchSpace
+from storage import Store
+from storage.engines import without_optuna_warnings
+from sweep.budget import Budget, read_budget
+from sweep.failures import FailureKind
+from sweep.identity import Identity
+from sweep.samplers import make_sampler
+from sweep.standing import End, Standing, standing
+from sweep.worker.ledger import give_back
+
+# Failures that the same configuration would meet again.
+LASTING = frozenset({FailureKind.MEMORY, FailureKind.NAN, FailureKind.INVALID, FailureKind.TIME})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A trial of ours, with its parameters.
+
+    Attributes:
+        attributes: The trial's user attributes, as they were when it was claimed.
+        budget: The rules in force.
+        finished: Trials finished when it was claimed.
+        repeat_of: An earlier trial that makes training it pointless, or None.
+    """
+
+    trial: optuna.Trial
+    configuration: Configuration
+    attributes: Mapping[str, Any]
+    budget: Budget
+    finished: int
+    repeat_of: FrozenTrial | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Nothing to claim now: what is missing is running elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """The study needs no more."""
+
+    reason: End
+
+
+def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Identity) -> Claim | Wait | Ended:
+    """Claim a waiting trial, or draw a new one, unless the budget is spent or reserved."""
+    with store.lock(study.study_name):
+        for stale in store.stale_trials(study):
+            give_back(study, stale, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
+        trials = study.get_trials(deepcopy=False)
+        # The attributes are read anew: another command may have changed the budget.
+        fresh = store.load(study.study_name)
+        budget = read_budget(fresh)
+        now = standing(trials, budget, fresh.user_attrs)
+        if now.ended is not None and now.ended not in (
+            End.TIMEOUT,
+            End.STOPPED,
+        ):  # those belong to earlier runs
+            return Ended(reason=now.ended)
+        if now.finished + now.running >= budget.trials:
+            return Wait()
+        trial = _ask(study, trials, now)
+        store.record_heartbeat(trial)
+    attributes = trial.user_attrs
+    draw = attributes.get("draw", 0)
+    # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
+    study.sampler = make_sampler(identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw)
+    configuration = space.suggest(trial)
+    trial.set_user_attr("config", configuration.to_dict())
+    return Claim(
+        trial=trial,
+        configuration=configuration,
+        attributes=attributes,
+        budget=budget,
+        finished=now.finished,
+        repeat_of=_earlier(trials, configuration.to_dict()),
+    )
+
+
+def _ask(study: optuna.Study, trials: list[FrozenTrial], now: Standing) -> optuna.Trial:
+    with without_optuna_warnings():
+        trial = study.ask()
+    if now.waiting == 0:
+        drawn = max((known.user_attrs.get("draw", 0) for known in trials), default=0)
+        trial.set_user_attr("draw", drawn + 1)
+        trial.set_user_attr("attempt", 1)
+    return trial
+
+
+def _earlier(trials: list[FrozenTrial], config: dict[str, Any]) -> FrozenTrial | None:
+    """The first trial that trained this configuration to an end that would come again."""
+    wanted = json.dumps(config, sort_keys=True)
+    for trial in trials:
+        same = json.dumps(trial.user_attrs.get("config"), sort_keys=True) == wanted
+        if same and (
+            trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+            or trial.user_attrs.get("failure") in LASTING
+        ):
+            return trial
+    return None

@@ -1,0 +1,116 @@
+"""A slot: one trainer process of this host and the trial it works on."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+
+from search_spaces.plan import LayerPlan
+from sweep.environment import cpu_count, gpu_ids, oom_kills
+from sweep.failures import FailureKind
+from sweep.messages import EpochEnd, Job, Ready, Stop
+from sweep.worker.trainer_process import SILENT_SECONDS, STOP_SECONDS, TrainerProcess
+
+
+@dataclass(kw_only=True)
+class Work:
+    """A trial under way in a slot.
+
+    Attributes:
+        title: The reported experiment's name, or the parameters.
+        time_limit: Seconds it may take, or None.
+        stopping: Why the trainer was told to stop: an INTERRUPTED or TIME failure, or the pruner's words.
+    """
+
+    trial: optuna.Trial
+    title: str
+    job: Job
+    plan: LayerPlan
+    baseline: bool
+    time_limit: float | None
+    started: float = field(default_factory=time.monotonic)
+    oom_kills_before: int = field(default_factory=oom_kills)
+    history: list[EpochEnd] = field(default_factory=list)
+    stopping: FailureKind | str | None = None
+    stop_sent: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.trial.number
+
+
+class Slot:
+    """Keeps one trainer alive and knows what it works on.
+
+    Args:
+        index: From 0, in the order of the host's GPUs.
+        log: File for what the trainer prints.
+        gpu: Its GPU, or None.
+        threads: Its processor threads.
+    """
+
+    def __init__(self, *, index: int, log: Path, gpu: str | None, threads: int) -> None:
+        self.index = index
+        self.log = log
+        self.ready: Ready | None = None
+        self.work: Work | None = None
+        self.claiming = False
+        self.claim_after = 0.0  # monotonic seconds: a study that told us to wait is asked again then
+        self._gpu = gpu
+        self._threads = threads
+        self.trainer = self._spawn()
+
+    def _spawn(self) -> TrainerProcess:
+        return TrainerProcess(log=self.log, gpu=self._gpu, threads=self._threads)
+
+    def replace_trainer(self) -> None:
+        """Start a new trainer in place of one that ended."""
+        self.ready = None
+        self.trainer = self._spawn()
+
+    def begin(self, work: Work) -> None:
+        """Give the trainer a trial."""
+        self.work = work
+        self.trainer.last_sign = time.monotonic()
+        self.trainer.send(work.job)
+
+    def stop(self, why: FailureKind | str) -> None:
+        """Tell the trainer to stop its trial; the first reason stands."""
+        if self.work is not None and self.work.stopping is None:
+            self.work.stopping = why
+            self.work.stop_sent = time.monotonic()
+            self.trainer.send(Stop(trial=self.work.number))
+
+    def is_deaf(self) -> bool:
+        """Whether the trainer ignores a stop, or has said nothing for far longer than an epoch takes."""
+        if self.work is None:
+            return False
+        now = time.monotonic()
+        if self.work.stopping is not None:
+            return now - self.work.stop_sent > STOP_SECONDS
+        longest = max((end.seconds for end in self.work.history), default=0.0)
+        return now - self.trainer.last_sign > max(SILENT_SECONDS, 10 * longest)
+
+
+def open_slots(count: int | None, *, logs: Path) -> list[Slot]:
+    """Start the trainers of this host.
+
+    Args:
+        count: Trainers wanted, or None for one per GPU, else one. Further ones share the GPUs in turn.
+        logs: Folder for their logs.
+    """
+    gpus = gpu_ids()
+    wanted = count or len(gpus) or 1
+    threads = max(1, cpu_count() // wanted)
+    logs.mkdir(parents=True, exist_ok=True)
+    return [
+        Slot(
+            index=index,
+            log=logs / f"trainer-{index}.log",
+            gpu=gpus[index % len(gpus)] if gpus else None,
+            threads=threads,
+        )
+        for index in range(wanted)
+    ]
