@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
-def build_model(
-    plan: LayerPlan, *, backbone_weights: Path | None = None, name: str | None = None
-) -> keras.Model:
+def build_model(plan: LayerPlan, *, backbone_weights: Path | None = None, name: str | None = None) -> keras.Model:
     """Build a plan as a Keras model, not compiled.
 
     It is made of Keras's own layers and operations only, so `.keras` files load in safe mode. Scaling and the
@@ -77,9 +75,7 @@ def _keras_layer(layer: Layer, *, number: int) -> keras.layers.Layer:
     layers = keras.layers
     match layer:
         case Convolution(filters=filters, kernel_size=size):
-            return layers.Conv2D(
-                filters, size, padding="same", activation="relu", name=f"convolution_{number}"
-            )
+            return layers.Conv2D(filters, size, padding="same", activation="relu", name=f"convolution_{number}")
         case MaxPooling():
             return layers.MaxPooling2D(2, name=f"pooling_{number}")
         case BatchNormalization(momentum=momentum):
@@ -103,9 +99,7 @@ def _scale_for(backbone: str, images: Any) -> Any:
     """Resize to the backbone's size, repeat one channel to three, and scale as its own preprocessing does."""
     layers = keras.layers
     facts = BACKBONES[backbone]
-    pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(
-        images
-    )  # uint8 would round what is resized
+    pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(images)  # uint8 would round what is resized
     pixels = layers.Resizing(facts.input_size, facts.input_size, dtype="float32", name="resizing")(pixels)
     if images.shape[-1] == 1:
         pixels = layers.Concatenate(dtype="float32", name="three_channels")([pixels, pixels, pixels])

@@ -110,8 +110,7 @@ def _check_input(layer: Layer, shape: Shape, *, first: bool) -> None:
         raise ConfigurationError(f"{kind} needs height, width and channels, received the flat shape {shape}.")
     if isinstance(layer, Dense) and len(shape) != 1:
         raise ConfigurationError(
-            f"Dense needs a flat input, received the shape {shape}. "
-            "Put Flatten or GlobalAveragePooling before it."
+            f"Dense needs a flat input, received the shape {shape}. Put Flatten or GlobalAveragePooling before it."
         )
     if isinstance(layer, Backbone):
         if layer.name not in BACKBONES:

@@ -84,12 +84,5 @@ class Backbone:
 
 
 Layer: TypeAlias = (
-    Convolution
-    | MaxPooling
-    | BatchNormalization
-    | Dropout
-    | Flatten
-    | GlobalAveragePooling
-    | Dense
-    | Backbone
+    Convolution | MaxPooling | BatchNormalization | Dropout | Flatten | GlobalAveragePooling | Dense | Backbone
 )

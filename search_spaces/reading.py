@@ -54,18 +54,14 @@ def read_pairs(families: Families, pairs: Iterable[str]) -> Configuration:
     split = [(key.strip(), equals, text.strip()) for key, equals, text in (p.partition("=") for p in pairs)]
     broken = [key for key, equals, _ in split if not equals or not key]
     if broken:
-        raise ConfigurationError(
-            f"Expected key=value, such as l2=0.01. Received: {', '.join(map(repr, broken))}."
-        )
+        raise ConfigurationError(f"Expected key=value, such as l2=0.01. Received: {', '.join(map(repr, broken))}.")
     repeated = [key for key, count in Counter(key for key, _, _ in split).items() if count > 1]
     if repeated:
         raise ConfigurationError(f"Each key may be given once. Given more often: {', '.join(repeated)}.")
     texts = {key: text for key, _, text in split}
     kinds = parameters_of(family_of(families, texts))
     # What cannot be parsed stays a string, so that it is refused with the same words as in a file.
-    return read_values(
-        families, {key: kinds[key].parse(text) if key in kinds else text for key, text in texts.items()}
-    )
+    return read_values(families, {key: kinds[key].parse(text) if key in kinds else text for key, text in texts.items()})
 
 
 def family_of(families: Families, values: Mapping[str, object]) -> type[Configuration]:

@@ -61,8 +61,7 @@ def find_space(name: str, *, without: Sequence[str] = ()) -> SearchSpace:
         return _all_without(without)
     if without:
         raise UnknownFamilyError(
-            f"Families can be left out of {ALL!r} only. "
-            f"Received: family {name!r} without {', '.join(without)}."
+            f"Families can be left out of {ALL!r} only. Received: family {name!r} without {', '.join(without)}."
         )
     if name in _FAMILIES:
         return SearchSpace(name=name, families=(_FAMILIES[name],))
@@ -79,9 +78,7 @@ def _all_without(without: Sequence[str]) -> SearchSpace:
             raise UnknownFamilyError(f"Nothing to leave out of {ALL!r}. {_unknown(name, _FAMILIES)}")
     kept = tuple(family for name, family in _FAMILIES.items() if name not in without)
     if not kept:
-        raise UnknownFamilyError(
-            f"Nothing is left of {ALL!r} without {', '.join(without)}. Keep at least one family."
-        )
+        raise UnknownFamilyError(f"Nothing is left of {ALL!r} without {', '.join(without)}. Keep at least one family.")
     return SearchSpace(name=ALL, families=kept)
 
 
@@ -92,9 +89,7 @@ def _registered(name: str) -> EntryPoint | None:
         clash = clash or "is registered more than once"
     if found and clash:
         sources = "; ".join(map(_source, found))
-        raise UnknownFamilyError(
-            f"{name!r} {clash}. Registered by: {sources}. Rename the entry point or uninstall it."
-        )
+        raise UnknownFamilyError(f"{name!r} {clash}. Registered by: {sources}. Rename the entry point or uninstall it.")
     return found[0] if found else None
 
 
@@ -106,9 +101,7 @@ def _load(entry: EntryPoint) -> SearchSpace:
     if not (inspect.isclass(family) and issubclass(family, Configuration)) or inspect.isabstract(family):
         raise _broken(entry, f"expected a subclass of Configuration with a plan method, received {family!r}")
     if getattr(family, "family", None) != entry.name:
-        raise _broken(
-            entry, f"its class says family = {getattr(family, 'family', None)!r}, expected {entry.name!r}"
-        )
+        raise _broken(entry, f"its class says family = {getattr(family, 'family', None)!r}, expected {entry.name!r}")
     try:
         return SearchSpace(name=entry.name, families=(family,))
     except ValueError as error:

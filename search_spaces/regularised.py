@@ -21,9 +21,7 @@ class Regularised(Configuration):
     l2: float | None = parameter(
         Optional(Uniform(0.0001, 0.1, log=True)), doc="L2 penalty on the kernels of the hidden dense layers."
     )
-    batch_norm: bool = parameter(
-        Switch(), doc="Batch normalisation after every block and hidden dense layer."
-    )
+    batch_norm: bool = parameter(Switch(), doc="Batch normalisation after every block and hidden dense layer.")
     dropout: float | None = parameter(
         Optional(Uniform(0.1, 0.5)), doc="Dropout rate after every block and hidden dense layer."
     )

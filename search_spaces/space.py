@@ -47,9 +47,7 @@ class SearchSpace:
     def __post_init__(self) -> None:
         names = [family.family for family in self.families]
         if not names or len(set(names)) < len(names):
-            raise ValueError(
-                f"Search space {self.name!r} needs different families, at least one. Received: {names}"
-            )
+            raise ValueError(f"Search space {self.name!r} needs different families, at least one. Received: {names}")
         _ = self.distributions  # raises if the families do not go together
 
     @cached_property
@@ -150,9 +148,7 @@ class SearchSpace:
                 f"Search space {self.name!r} needs all its parameters. Missing: {', '.join(missing)}."
             )
         family = family_of(self.families, params)
-        return family(
-            **{name: kind.from_params(name, params) for name, kind in parameters_of(family).items()}
-        )
+        return family(**{name: kind.from_params(name, params) for name, kind in parameters_of(family).items()})
 
 
 def _distributions_of(family: type[Configuration]) -> dict[str, BaseDistribution]:
@@ -176,6 +172,4 @@ def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any
         case FloatDistribution(low=low, high=high, log=log):
             return trial.suggest_float(name, low, high, log=log)
         case _:
-            raise TypeError(
-                f"Expected a categorical or float distribution for {name!r}. Received: {distribution}"
-            )
+            raise TypeError(f"Expected a categorical or float distribution for {name!r}. Received: {distribution}")

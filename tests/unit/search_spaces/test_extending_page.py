@@ -40,13 +40,9 @@ def test_the_documented_family_is_found_sampled_and_counted(tmp_path):
     (tmp_path / "wide.py").write_text(block("python"), encoding="utf-8")
     info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
     groups = project["entry-points"].items()
-    lines = [
-        line for group, names in groups for line in (f"[{group}]", *(f"{k} = {v}" for k, v in names.items()))
-    ]
+    lines = [line for group, names in groups for line in (f"[{group}]", *(f"{k} = {v}" for k, v in names.items()))]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
     path = os.pathsep.join([str(tmp_path), str(ROOT)])

@@ -76,9 +76,7 @@ def test_isolated_lays_out_blocks_and_dense_layers_in_the_reports_order():
 def test_grouped_lays_out_three_groups_of_three_convolutions():
     plan = plan_of("family=grouped", "l2=off", "batch_norm=true", "dropout=off")
     groups = [(256, 128, 256), (128, 64, 128), (256, 128, 32)]
-    blocks = [
-        (*(Convolution(filters=f) for f in group), MaxPooling(), BatchNormalization()) for group in groups
-    ]
+    blocks = [(*(Convolution(filters=f) for f in group), MaxPooling(), BatchNormalization()) for group in groups]
     assert plan.layers == (
         *(layer for block in blocks for layer in block),
         Flatten(),
@@ -108,9 +106,7 @@ def test_the_first_dense_layer_sees_as_many_values_as_the_report_implies():
     plain = ("l2=off", "batch_norm=false", "dropout=off")
     rest = (384 * 768 + 768) + (768 * 10 + 10)
     isolated = (9 * 128 + 128) + (9 * 128 * 256 + 256) + (9 * 256 * 512 + 512)
-    assert (
-        plan_of("family=isolated", "conv_layers=3", *plain).parameters == isolated + 4608 * 384 + 384 + rest
-    )
+    assert plan_of("family=isolated", "conv_layers=3", *plain).parameters == isolated + 4608 * 384 + 384 + rest
     widths = (1, 256, 128, 256, 128, 64, 128, 256, 128, 32)
     grouped = sum(9 * before * after + after for before, after in pairwise(widths))
     assert plan_of("family=grouped", *plain).parameters == grouped + 288 * 384 + 384 + rest

@@ -237,9 +237,7 @@ def test_a_field_that_is_no_parameter_is_named():
 
 
 def test_own_parameters_come_before_inherited_ones():
-    configuration = find_space("isolated").parse(
-        ["dropout=0.5", "batch_norm=true", "l2=off", "conv_layers=4"]
-    )
+    configuration = find_space("isolated").parse(["dropout=0.5", "batch_norm=true", "l2=off", "conv_layers=4"])
     assert list(configuration.to_dict().items()) == [
         ("family", "isolated"),
         ("conv_layers", 4),
@@ -265,9 +263,7 @@ def test_a_choice_needs_different_ints_or_strings(values):
         Choice(*values)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "log"), [(1, 1, False), (2, 1, False), (0, 1, True), (0, math.inf, False)]
-)
+@pytest.mark.parametrize(("low", "high", "log"), [(1, 1, False), (2, 1, False), (0, 1, True), (0, math.inf, False)])
 def test_a_uniform_needs_finite_ordered_bounds(low, high, log):
     with pytest.raises(ValueError, match="A Uniform needs"):
         Uniform(low, high, log=log)

@@ -40,9 +40,7 @@ Register = Callable[..., None]
 def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Register:
     """Install a package with one entry point, as pip would leave it on the path."""
 
-    def install(
-        name: str, value: str, *, source: str | None = None, package: str = "someones-family"
-    ) -> None:
+    def install(name: str, value: str, *, source: str | None = None, package: str = "someones-family") -> None:
         folder = tmp_path / package
         info = folder / f"{package.replace('-', '_')}-1.0.dist-info"
         info.mkdir(parents=True)
@@ -123,9 +121,7 @@ def test_a_broken_registration_is_an_error_only_when_it_is_asked_for(register, v
     register("mine", value, source=source)
     assert space_names() == (*BUILT_IN, "mine")
     assert find_space("grouped").name == "grouped"
-    with pytest.raises(
-        UnknownFamilyError, match=rf"mine = '{value}' of package 'someones-family', but .*{told}"
-    ):
+    with pytest.raises(UnknownFamilyError, match=rf"mine = '{value}' of package 'someones-family', but .*{told}"):
         find_space("mine")
 
 
@@ -142,9 +138,7 @@ def test_a_registered_name_that_is_built_in_is_refused_where_it_matters(register
 def test_a_name_registered_by_two_packages_is_refused_naming_both(register):
     register("mine", "first_family:Family", package="first")
     register("mine", "second_family:Family", package="second")
-    with pytest.raises(
-        UnknownFamilyError, match=r"registered more than once.*'second'.*'first'|'first'.*'second'"
-    ):
+    with pytest.raises(UnknownFamilyError, match=r"registered more than once.*'second'.*'first'|'first'.*'second'"):
         find_space("mine")
 
 
