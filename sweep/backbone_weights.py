@@ -61,9 +61,7 @@ def find_weights(
     return _find_in_folder(facts, Path(source).expanduser())
 
 
-def _find_imagenet(
-    facts: dict[str, BackboneFacts], cache: Path, *, fetch: bool
-) -> dict[str, BackboneWeights]:
+def _find_imagenet(facts: dict[str, BackboneFacts], cache: Path, *, fetch: bool) -> dict[str, BackboneWeights]:
     found: dict[str, BackboneWeights] = {}
     problems: list[str] = []
     refused = "" if fetch else "downloads are off"

@@ -89,9 +89,7 @@ def scores(matrix: npt.NDArray[np.integer[Any]]) -> Scores:
     )
 
 
-def cross_entropy(
-    probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]
-) -> float:
+def cross_entropy(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
     """Compute the mean sparse categorical cross-entropy in nats, without any penalty term.
 
     Args:

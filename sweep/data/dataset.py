@@ -80,9 +80,7 @@ class Dataset:
         return len(self.labels)
 
 
-def load_dataset(
-    reference: DataReference, *, download: bool = True, sources: Sources | None = None
-) -> Dataset:
+def load_dataset(reference: DataReference, *, download: bool = True, sources: Sources | None = None) -> Dataset:
     """Load the images that `reference` names.
 
     Args:

@@ -78,12 +78,8 @@ def _run(command: list[str], folder: Path, timeout_seconds: float) -> None:
             errors="replace",
         )
     except subprocess.TimeoutExpired as error:
-        raise PackageError(
-            f"{Path(command[0]).name} took longer than {timeout_seconds:.0f} seconds"
-        ) from error
+        raise PackageError(f"{Path(command[0]).name} took longer than {timeout_seconds:.0f} seconds") from error
     except subprocess.CalledProcessError as error:
         said = [line for line in error.stdout.splitlines() if line.startswith(("E:", "Err:", "dpkg"))]
         text = " ".join(said[-3:]) or "without a message"
-        raise PackageError(
-            f"{Path(command[0]).name} failed with exit code {error.returncode}: {text}"
-        ) from error
+        raise PackageError(f"{Path(command[0]).name} failed with exit code {error.returncode}: {text}") from error

@@ -110,17 +110,11 @@ def _visible(folder: Path) -> list[Path]:
     try:
         entries = sorted(folder.iterdir(), key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(
-            f"The folder {folder} cannot be read: {error.strerror}. Check its permissions."
-        ) from error
-    return [
-        entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in _LITTER
-    ]
+        raise DataError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions.") from error
+    return [entry for entry in entries if not entry.name.startswith(".") and entry.name.lower() not in _LITTER]
 
 
-def _read_all(
-    files: list[tuple[Path, int]], *, size: tuple[int, int] | None, color: bool
-) -> tuple[Images, Labels]:
+def _read_all(files: list[tuple[Path, int]], *, size: tuple[int, int] | None, color: bool) -> tuple[Images, Labels]:
     """Read every file, in order, into one array; the unreadable ones are named together."""
     images: Images | None = None
     wanted, first = size, files[0][0]

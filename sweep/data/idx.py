@@ -55,8 +55,7 @@ def read_idx(path: Path, expected: IdxFile) -> npt.NDArray[np.uint8]:
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedFileError(
-            f"{path} cannot be read or decompressed: {error}. "
-            f"Expected SHA-256 {expected.sha256} uncompressed."
+            f"{path} cannot be read or decompressed: {error}. Expected SHA-256 {expected.sha256} uncompressed."
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != expected.sha256:

@@ -46,8 +46,7 @@ def read_image(path: Path, *, size: tuple[int, int] | None = None, color: bool =
                 image = upright.convert("RGB" if color else "L")
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DataError(
-                f"{path} is refused: {error} "
-                f"Expected at most {Image.MAX_IMAGE_PIXELS} pixels. Make it smaller first."
+                f"{path} is refused: {error} Expected at most {Image.MAX_IMAGE_PIXELS} pixels. Make it smaller first."
             ) from error
         except DataError:
             raise

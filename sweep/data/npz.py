@@ -64,9 +64,7 @@ def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
                 )
             file.seek(0)
             with zipfile.ZipFile(file) as archive:
-                members = {
-                    member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()
-                }
+                members = {member.filename.removesuffix(".npy"): member.file_size for member in archive.infolist()}
                 archive_names = sorted(members)
             missing = [name for name in _ARRAYS if name not in members]
             if missing:
@@ -137,9 +135,7 @@ def _count_classes(path: Path, y_train: Labels, y_test: Labels) -> int:
             "Number them with np.unique(y_train, return_inverse=True)[1]."
         )
     if classes == 1:
-        raise DataError(
-            f"{path} has a single class. Expected at least 2 classes. Received: only label 0 in y_train."
-        )
+        raise DataError(f"{path} has a single class. Expected at least 2 classes. Received: only label 0 in y_train.")
     strange = np.setdiff1d(y_test, present)
     if len(strange):
         raise DataError(

@@ -41,9 +41,7 @@ def divide(labels: Labels, share: float, *, seed: int, purpose: str) -> tuple[In
             f"Too few images to set {share:.0%} aside for {purpose}. Expected at least {smallest} images for "
             f"{len(classes)} classes. Received: {len(labels)}. Add images, or remove classes."
         )
-    first, second = train_test_split(
-        np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed
-    )
+    first, second = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
     return np.sort(first), np.sort(second)
 
 
