@@ -56,9 +56,7 @@ def make_writing_storage(location: Location) -> RDBStorage:
     if path is not None:
         refuse_network_file_system(path)
         if not path.parent.is_dir():
-            raise StorageError(
-                f"The folder {path.parent} of the SQLite store does not exist. Create it first."
-            )
+            raise StorageError(f"The folder {path.parent} of the SQLite store does not exist. Create it first.")
     with storage_errors(location), without_optuna_warnings():
         storage = RDBStorage(
             location.url.render_as_string(hide_password=False),

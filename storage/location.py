@@ -9,9 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from storage.errors import LocationError, StorageError
 
-ACCEPTED = (
-    "Accepted: sqlite:///PATH (one host) and postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE (many)."
-)
+ACCEPTED = "Accepted: sqlite:///PATH (one host) and postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE (many)."
 # SQLite's write-ahead log needs shared memory, which these do not give (https://sqlite.org/wal.html, section 1).
 NETWORK_FILE_SYSTEMS = frozenset(
     {"afpfs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}

@@ -134,9 +134,7 @@ def lock_store(location: Location, name: str) -> Iterator[None]:
             try:
                 held.enter_context(file_lock(_lock_path(path, name)))
             except OSError as error:
-                raise StorageError(
-                    f"The folder {path.parent} cannot be written: {error.strerror}."
-                ) from error
+                raise StorageError(f"The folder {path.parent} cannot be written: {error.strerror}.") from error
         else:
             with storage_errors(location):
                 held.enter_context(advisory_lock(make_lock_engine(location), name))
