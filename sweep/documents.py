@@ -74,9 +74,7 @@ def trial_document(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, A
         "retry_of": attributes.get("retry_of"),
         "datetime_start": None if trial.datetime_start is None else trial.datetime_start.isoformat(),
         "datetime_complete": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
-        "intermediate_values": {
-            str(step): value for step, value in sorted(trial.intermediate_values.items())
-        },
+        "intermediate_values": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
         "user_attrs": dict(attributes),
     }
 

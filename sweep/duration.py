@@ -14,12 +14,8 @@ def parse_duration(text: str) -> float:
         UsageError: If the text is not such a duration, or is zero.
     """
     if not re.fullmatch(r"(\d+(\.\d+)?[smhd])+", text):
-        raise UsageError(
-            f"'{text}' is not a duration. Expected a number with a unit, such as 90s, 20m, 2h or 1h30m."
-        )
-    seconds = sum(
-        float(number) * UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text)
-    )
+        raise UsageError(f"'{text}' is not a duration. Expected a number with a unit, such as 90s, 20m, 2h or 1h30m.")
+    seconds = sum(float(number) * UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)([smhd])", text))
     if seconds <= 0:
         raise UsageError(f"A duration must be longer than zero. Received: {text}")
     return seconds

@@ -68,9 +68,7 @@ class Estimator:
             draft.write_text(json.dumps(rates, indent=1, sort_keys=True))
             draft.replace(self._path)
 
-    def trial_seconds(
-        self, plan: LayerPlan, identity: Identity, *, train: int, validation: int
-    ) -> float | None:
+    def trial_seconds(self, plan: LayerPlan, identity: Identity, *, train: int, validation: int) -> float | None:
         """Seconds one trial takes at most, if it trains all its epochs; None before a speed is known.
 
         Args:
@@ -92,9 +90,7 @@ def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
     return [configuration.plan(identity.image_shape, len(identity.labels)) for configuration in drawn]
 
 
-def study_seconds(
-    estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts
-) -> float | None:
+def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
     reported = [space.from_dict(each.configuration).plan(shape, classes) for each in space.reported]

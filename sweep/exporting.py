@@ -25,9 +25,7 @@ def choose_trial(study: optuna.Study, number: int | None) -> FrozenTrial:
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.value is not None]
     if number is None:
         if not complete:
-            raise UsageError(
-                f"Study '{study.study_name}' has no complete trial yet; there is nothing to export."
-            )
+            raise UsageError(f"Study '{study.study_name}' has no complete trial yet; there is nothing to export.")
         return max(complete, key=lambda trial: (trial.value, -trial.number))
     if number >= len(trials):
         raise UsageError(f"Study '{study.study_name}' has no trial {number}. It has {len(trials)} trials.")
@@ -49,9 +47,7 @@ def configuration_document(study: optuna.Study, trial: FrozenTrial) -> dict[str,
     if identity is None:
         raise UsageError(f"Study '{study.study_name}' was not made by sweep.")
     attributes = trial.user_attrs
-    measured = {
-        name: value for name, value in sorted(attributes.items()) if name.startswith(("val_", "test_"))
-    }
+    measured = {name: value for name, value in sorted(attributes.items()) if name.startswith(("val_", "test_"))}
     return {
         "schema_version": SCHEMA_VERSION,
         "study": study.study_name,
@@ -77,9 +73,7 @@ def configuration_document(study: optuna.Study, trial: FrozenTrial) -> dict[str,
         "quick_look": identity.quick_look,
         "weights": identity.weights,
         "metrics": measured,
-        "cost": {
-            name: attributes.get(name) for name in ("parameters", "trainable_parameters", "forward_macs")
-        },
+        "cost": {name: attributes.get(name) for name in ("parameters", "trainable_parameters", "forward_macs")},
         "versions": attributes.get("versions"),
         "git_commit": attributes.get("git_commit"),
     }
@@ -108,9 +102,7 @@ def read_configuration(path: Path) -> Mapping[str, object]:
         return document
     version = document.get("schema_version")
     if version != SCHEMA_VERSION:
-        raise UsageError(
-            f"{path} has schema version {version!r}. This version of sweep reads {SCHEMA_VERSION}."
-        )
+        raise UsageError(f"{path} has schema version {version!r}. This version of sweep reads {SCHEMA_VERSION}.")
     config = document["config"]
     if not isinstance(config, dict):
         raise UsageError(f"'config' in {path} must be an object. Received: {type(config).__name__}")

@@ -183,14 +183,10 @@ def prepare_to_join(
     stored = read_identity(store.load(name))
     if stored is None:
         raise UsageError(f"Study '{name}' was not made by sweep, or is still being created.")
-    return prepare(
-        Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache
-    )
+    return prepare(Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache)
 
 
-def create_or_resume(
-    prepared: Prepared, store: Store, change: BudgetChange
-) -> tuple[optuna.Study, list[str]]:
+def create_or_resume(prepared: Prepared, store: Store, change: BudgetChange) -> tuple[optuna.Study, list[str]]:
     """Create the study and its queue where they are missing, and store what the command asks of the budget.
 
     Returns:

@@ -25,9 +25,7 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     missing = [experiment for experiment in space.reported if experiment.id not in known]
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
-        study.enqueue_trial(
-            space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1}
-        )
+        study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})
     return len(missing)
 
 

@@ -1,7 +1,7 @@
 """The record of who worked on a study when: one study attribute per event, never rewritten."""
 
-from datetime import UTC, datetime
 import uuid
+from datetime import UTC, datetime
 
 import optuna
 
@@ -29,9 +29,7 @@ def record_end(study: optuna.Study, reason: End) -> None:
 def running_deadline(study: optuna.Study) -> float | None:
     """The deadline of the newest start, in seconds since the epoch; None without one."""
     starts = sorted(
-        key
-        for key, value in study.user_attrs.items()
-        if key.startswith(RUN_PREFIX) and value["event"] == "start"
+        key for key, value in study.user_attrs.items() if key.startswith(RUN_PREFIX) and value["event"] == "start"
     )
     deadline: float | None = study.user_attrs[starts[-1]]["deadline"] if starts else None
     return deadline

@@ -22,9 +22,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_sampler(
-    name: str, settings: Mapping[str, Any], *, seed: int, draw: int
-) -> optuna.samplers.BaseSampler:
+def make_sampler(name: str, settings: Mapping[str, Any], *, seed: int, draw: int) -> optuna.samplers.BaseSampler:
     """The sampler of one draw.
 
     Seeded by the study's seed and the draw, never by worker: one seed in every process would make all of

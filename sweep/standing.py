@@ -69,9 +69,7 @@ def standing(trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[
     return Standing(**(vars(result) | {"ended": _ended(result, trials, budget, attributes)}))
 
 
-def _ended(
-    now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[str, Any]
-) -> End | None:
+def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[str, Any]) -> End | None:
     if budget.until is not None and now.best is not None and (now.best.value or 0.0) >= budget.until:
         return End.UNTIL
     if now.finished >= budget.trials:

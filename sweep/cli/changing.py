@@ -44,9 +44,7 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
         count = len(study.get_trials(deepcopy=False))
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError(
-                f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked."
-            )
+            raise UsageError(f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked.")
         typer.confirm(f"Delete study '{name}' and its {count} trials?", abort=True)
     with writing_store(place) as store, store.lock(name):
         store.delete(name)
@@ -56,9 +54,7 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
 def export(name: str, place: Place, *, out: Path, format: str, trial: int | None, force: bool) -> None:  # noqa: A002 - the option's name
     """Write one trial's configuration as JSON."""
     if format not in FORMATS:
-        raise UsageError(
-            f"No export format named '{format}'.{nearest(format, FORMATS)} Known: {', '.join(FORMATS)}."
-        )
+        raise UsageError(f"No export format named '{format}'.{nearest(format, FORMATS)} Known: {', '.join(FORMATS)}.")
     with reading_store(place) as store:
         study = store.load(name)
         document = configuration_document(study, choose_trial(study, trial))

@@ -88,11 +88,7 @@ class LineDisplay(Observer):
             self.finished += 1
             self._durations.append(end.seconds)
         value = "" if end.value is None else f"{100 * end.value:.1f} %  "
-        is_best = (
-            end.state == "complete"
-            and end.value is not None
-            and (self.best is None or end.value > self.best[0])
-        )
+        is_best = end.state == "complete" and end.value is not None and (self.best is None or end.value > self.best[0])
         if is_best and end.value is not None:
             self.best = (end.value, f"trial {end.number}, {end.title}")
         text = f"trial {end.number}  {end.state:<9} {end.title}  {value}{end.text}"
@@ -157,9 +153,7 @@ class LiveDisplay(LineDisplay):
         left = self.seconds_left()
         overall = Table.grid(padding=(0, 1))
         overall.add_row(
-            ProgressBar(
-                total=max(1, self.wanted), completed=min(self.finished, self.wanted), width=BAR_WIDTH
-            ),
+            ProgressBar(total=max(1, self.wanted), completed=min(self.finished, self.wanted), width=BAR_WIDTH),
             Text(f"{self.finished} of {self.wanted} trials", style="bold"),
             Text("" if left is None else f"about {format_duration(left)} left"),
         )
@@ -169,9 +163,7 @@ class LiveDisplay(LineDisplay):
         else:
             lines.append(Text("a trainer is starting ...", style="dim"))
         if self.best is not None:
-            lines.append(
-                Text(f"best {100 * self.best[0]:.1f} %  {self.best[1]}", style="green", overflow="ellipsis")
-            )
+            lines.append(Text(f"best {100 * self.best[0]:.1f} %  {self.best[1]}", style="green", overflow="ellipsis"))
         return Group(*lines)
 
     def _trials(self) -> Table:

@@ -18,9 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StudyArgument = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Name of the study; see `sweep studies`.")
-]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study; see `sweep studies`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
@@ -154,9 +152,7 @@ def enqueue(
         typer.Argument(metavar="KEY=VALUE…", help="Such as l2=0.01 batch_norm=true dropout=off."),
     ] = None,
     *,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="A configuration as `sweep export` writes it.")
-    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A configuration as `sweep export` writes it.")] = None,
     place: Place,
 ) -> None:
     """Let a configuration of your own be trained next."""
@@ -186,9 +182,7 @@ def export(
     *,
     out: Annotated[Path, typer.Option("--out", help="File to write.")],
     format: Annotated[str, typer.Option("--format", help="config: the configuration as JSON.")] = "config",  # noqa: A002
-    trial: Annotated[
-        int | None, typer.Option("--trial", help="Its number; default: the best.", min=0)
-    ] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="Its number; default: the best.", min=0)] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     place: Place,
 ) -> None:
@@ -221,9 +215,7 @@ def _explain(error: Exception) -> tuple[int, str]:
     from sweep.data.source import DataError
     from sweep.errors import UsageError, WorldError
 
-    if isinstance(
-        error, UsageError | ConfigurationError | UnknownFamilyError | LocationError | UnknownStudyError
-    ):
+    if isinstance(error, UsageError | ConfigurationError | UnknownFamilyError | LocationError | UnknownStudyError):
         return 2, str(error)
     if isinstance(error, WorldError | StorageError | DataError):
         return 1, str(error)

@@ -39,9 +39,7 @@ class Place:
         str | None,
         option("--storage", "sqlite:///PATH or postgresql+psycopg://…; default: a SQLite file in the home."),
     ] = None
-    verbose: Annotated[bool, option("--verbose", "Show tracebacks and the log.", callback=_set_verbose)] = (
-        False
-    )
+    verbose: Annotated[bool, option("--verbose", "Show tracebacks and the log.", callback=_set_verbose)] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +67,11 @@ class Work:
     ] = None
     precision: Annotated[
         str,
-        option(
-            "--precision", "auto, float32 or mixed_bfloat16; auto takes bfloat16 where the processor has it."
-        ),
+        option("--precision", "auto, float32 or mixed_bfloat16; auto takes bfloat16 where the processor has it."),
     ] = "auto"
-    deterministic: Annotated[
-        bool, option("--deterministic", "The same weights again on the same machine; slower.")
-    ] = False
+    deterministic: Annotated[bool, option("--deterministic", "The same weights again on the same machine; slower.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +83,7 @@ class Terms:
         str | None, option("--study", "Name; default: the family's, with -quick behind it for a quick look.")
     ] = None
     recipe: Annotated[str | None, option("--recipe", "How networks are trained; default: report.")] = None
-    epochs: Annotated[int | None, option("--epochs", "At most so many; default: the recipe's 50.", min=1)] = (
-        None
-    )
+    epochs: Annotated[int | None, option("--epochs", "At most so many; default: the recipe's 50.", min=1)] = None
     patience: Annotated[
         int | None, option("--patience", "Epochs without improvement before a trial ends; default: 5.", min=1)
     ] = None
@@ -100,9 +94,7 @@ class Terms:
     ] = None
     sampler: Annotated[str | None, option("--sampler", "tpe (default) or random.")] = None
     pruner: Annotated[str | None, option("--pruner", "median (default), halving, hyperband or none.")] = None
-    without: Annotated[
-        list[str] | None, option("--without", "Family to leave out of all; may be repeated.")
-    ] = None
+    without: Annotated[list[str] | None, option("--without", "Family to leave out of all; may be repeated.")] = None
     dataset: Annotated[
         str | None,
         option("--dataset", "fashion-mnist (default), digits, an .npz file or a folder of class folders."),
@@ -123,9 +115,7 @@ class Limits:
     until: Annotated[
         float | None, option("--until", "End at this validation accuracy, between 0 and 1.", min=0, max=1)
     ] = None
-    trial_timeout: Annotated[str | None, option("--trial-timeout", "Longest a trial may take, as 20m.")] = (
-        None
-    )
+    trial_timeout: Annotated[str | None, option("--trial-timeout", "Longest a trial may take, as 20m.")] = None
     max_failures: Annotated[
         int | None, option("--max-failures", "End after so many failed trials in a row; default: 10.", min=1)
     ] = None
@@ -145,9 +135,7 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
         if parameter.name not in groups:
-            parameters.append(
-                parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY)
-            )
+            parameters.append(parameter.replace(annotation=hints[parameter.name], kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         group = groups[parameter.name]
         annotations = get_type_hints(group, include_extras=True)
@@ -155,9 +143,7 @@ def expand(command: Callable[..., None]) -> Callable[..., None]:
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.default
-                if field.default is not field.default_factory
-                else inspect.Parameter.empty,
+                default=field.default if field.default is not field.default_factory else inspect.Parameter.empty,
                 annotation=annotations[field.name],
             )
             for field in fields(group)

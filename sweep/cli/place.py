@@ -41,10 +41,6 @@ def make_home(home: Path) -> None:
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WorldError(
-            f"The home {home} cannot be made: {error.strerror}. Choose another --home."
-        ) from error
+        raise WorldError(f"The home {home} cannot be made: {error.strerror}. Choose another --home.") from error
     if not os.access(home, os.W_OK | os.X_OK):
-        raise WorldError(
-            f"The home {home} cannot be written. Choose another --home, or change its permissions."
-        )
+        raise WorldError(f"The home {home} cannot be written. Choose another --home, or change its permissions.")

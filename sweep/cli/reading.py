@@ -36,9 +36,7 @@ def families(json: bool) -> None:
         rows.append(
             {
                 "family": name,
-                "parameters": {
-                    each.name: each.expected for family in space.families for each in describe(family)
-                },
+                "parameters": {each.name: each.expected for family in space.families for each in describe(family)},
                 "families": [family.family for family in space.families],
                 "reported": [experiment.id for experiment in space.reported],
             }
@@ -73,9 +71,7 @@ def studies(place: Place, json: bool) -> None:
     out.print(table)
 
 
-def data(
-    place: Place, *, dataset: str, data_dir: Path | None, image_size: int | None, color: bool, json: bool
-) -> None:
+def data(place: Place, *, dataset: str, data_dir: Path | None, image_size: int | None, color: bool, json: bool) -> None:
     """Get the data and say what it is."""
     from sweep.data.dataset import DataReference, load_dataset  # scikit-learn and pillow: this command alone
 
@@ -102,9 +98,7 @@ def data(
         return
     height, width, channels = found.image_shape
     out.print(f"{found.name}: complete and unaltered, from {found.source}", markup=False, soft_wrap=True)
-    out.print(
-        f"{len(found.y_train):,} training and {len(found.y_test):,} test images, {height}x{width}x{channels}"
-    )
+    out.print(f"{len(found.y_train):,} training and {len(found.y_test):,} test images, {height}x{width}x{channels}")
     out.print(f"{len(found.labels)} classes: {', '.join(found.labels)}", markup=False, soft_wrap=True)
     out.print(f"SHA-256 {found.sha256}", soft_wrap=True)
 
@@ -120,13 +114,9 @@ def status(name: str, place: Place, json: bool) -> None:
         return
     look = " (quick look: no verdict on the report)" if document["quick_look"] else ""
     out.print(f"{name}{look}", style="bold", markup=False)
-    finished = document["complete"] + document["pruned"]
-    out.print(
-        f"finished  {finished} of {document['trials_wanted']}: {document['complete']} complete, {document['pruned']} pruned"
-    )
-    out.print(
-        f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed"
-    )
+    complete, pruned = document["complete"], document["pruned"]
+    out.print(f"finished  {complete + pruned} of {document['trials_wanted']}: {complete} complete, {pruned} pruned")
+    out.print(f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed")
     if document["best"] is not None:
         best = document["best"]
         out.print(f"best      {100 * best['value']:.1f} % validation accuracy, trial {best['number']}")
@@ -165,9 +155,7 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
         _print_json(document)
         return
     attributes = document["user_attrs"]
-    out.print(
-        f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold", markup=False
-    )
+    out.print(f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold", markup=False)
     table = Table.grid(padding=(0, 2))
     table.add_row("state", MARKS[document["state"]])
     for key, value in (document["config"] or {}).items():

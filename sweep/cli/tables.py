@@ -22,9 +22,7 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
     keys = list(dict.fromkeys(key for trial in trials for key in trial["config"] or {} if key != "family"))
     for heading in (*keys, "val", "test", "epoch", "time"):
         table.add_column(heading, justify="right", no_wrap=True)
-    values = [
-        trial["value"] for trial in trials if trial["state"] == "COMPLETE" and trial["value"] is not None
-    ]
+    values = [trial["value"] for trial in trials if trial["state"] == "COMPLETE" and trial["value"] is not None]
     best = max(values, default=None)
     for trial in trials:
         attributes, config = trial["user_attrs"], trial["config"] or {}

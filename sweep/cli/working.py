@@ -21,7 +21,8 @@ from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
 from sweep.runs import record_begin, record_end, running_deadline
 from sweep.standing import End, Standing, standing
-from sweep.worker.loop import Assignment, RunEnd, Worker
+from sweep.worker.assignment import Assignment, RunEnd
+from sweep.worker.loop import Worker
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
@@ -147,9 +148,7 @@ def _work(
     study = store.load(prepared.name)
     out = Console()
     out.print(
-        trials_table(
-            prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look
-        )
+        trials_table(prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look)
     )
     notes.print(_why(end, _standing(study), study))
     for line in next_steps(prepared.name, _standing(study), place):
@@ -173,9 +172,7 @@ def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
     return f"{words[end.reason]} ({counts})."
 
 
-def _announce(
-    prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator
-) -> None:
+def _announce(prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator) -> None:
     identity, (train, validation, test) = prepared.identity, prepared.images
     look = " (a quick look: no verdict on the report)" if identity.quick_look else ""
     notes.print(
@@ -190,9 +187,7 @@ def _announce(
         return
     seconds = study_seconds(estimator, prepared.space, identity, ahead)
     if seconds is None:
-        notes.print(
-            "How long it takes is said after the first batches: nothing was measured on this machine yet."
-        )
+        notes.print("How long it takes is said after the first batches: nothing was measured on this machine yet.")
         return
     notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
     if seconds > LONG_SECONDS and not identity.quick_look:
@@ -211,9 +206,7 @@ def _ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -
             for trial in study.get_trials(deepcopy=False)
         )
     train, validation, _ = prepared.images
-    return Counts(
-        wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation
-    )
+    return Counts(wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation)
 
 
 def _standing(study: optuna.Study) -> Standing:

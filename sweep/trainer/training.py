@@ -31,9 +31,7 @@ class Trainer:
 
     def __init__(self, *, send: Callable[[Answer], None], is_stopped: Callable[[int], bool]) -> None:
         self.backend: str = keras.backend.backend()
-        self.device: str = ", ".join(
-            sorted({device.split(":")[0] for device in keras.distribution.list_devices()})
-        )
+        self.device: str = ", ".join(sorted({device.split(":")[0] for device in keras.distribution.list_devices()}))
         self._send = send
         self._is_stopped = is_stopped
         self._images: tuple[tuple[DataReference, int, int | None], Split] | None = None
@@ -71,9 +69,7 @@ class Trainer:
         )
         reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
         self._fit(model, job, images, reporter)
-        best = max(
-            reporter.history, key=lambda end: end.val_accuracy
-        ).epoch  # the first of equals, as Keras restores
+        best = max(reporter.history, key=lambda end: end.val_accuracy).epoch  # the first of equals, as Keras restores
         if policy != "float32":
             trained = model.get_weights()
             keras.config.set_dtype_policy("float32")

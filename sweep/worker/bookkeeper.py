@@ -56,8 +56,6 @@ class Bookkeeper:
                 if self._closing.is_set():
                     raise
                 pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-                log.warning(
-                    "the store does not answer (%s); trying again in %d s", type(error).__name__, pause
-                )
+                log.warning("the store does not answer (%s); trying again in %d s", type(error).__name__, pause)
                 failures += 1
                 self._closing.wait(pause)

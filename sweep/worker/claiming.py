@@ -104,8 +104,7 @@ def _earlier(trials: list[FrozenTrial], config: dict[str, Any]) -> FrozenTrial |
     for trial in trials:
         same = json.dumps(trial.user_attrs.get("config"), sort_keys=True) == wanted
         if same and (
-            trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-            or trial.user_attrs.get("failure") in LASTING
+            trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or trial.user_attrs.get("failure") in LASTING
         ):
             return trial
     return None

@@ -85,9 +85,7 @@ def write_result(study: optuna.Study, trial: optuna.Trial, result: Result) -> fl
     return float(value)
 
 
-def write_pruned(
-    study: optuna.Study, trial: optuna.Trial, history: tuple[EpochEnd, ...], because: str
-) -> None:
+def write_pruned(study: optuna.Study, trial: optuna.Trial, history: tuple[EpochEnd, ...], because: str) -> None:
     """End a trial that the pruner gave up; its value is its last report."""
     best = max(history, key=lambda end: end.val_accuracy)
     _write(
@@ -106,16 +104,10 @@ def write_pruned(
 def write_repeat(study: optuna.Study, trial: optuna.Trial, earlier: FrozenTrial) -> None:
     """End a trial whose configuration has ended before, as it did then and without training."""
     if earlier.state is TrialState.FAIL:
-        write_failure(
-            study, trial, FailureKind.REPEAT, f"trial {earlier.number} failed with this configuration"
-        )
+        write_failure(study, trial, FailureKind.REPEAT, f"trial {earlier.number} failed with this configuration")
         return
-    copied = {
-        name: value for name, value in earlier.user_attrs.items() if name.startswith(COPIED_BY_A_REPEAT)
-    }
-    _write(
-        trial, copied | {"reused_from": earlier.number, "quick_look": earlier.user_attrs.get("quick_look")}
-    )
+    copied = {name: value for name, value in earlier.user_attrs.items() if name.startswith(COPIED_BY_A_REPEAT)}
+    _write(trial, copied | {"reused_from": earlier.number, "quick_look": earlier.user_attrs.get("quick_look")})
     if earlier.state is TrialState.COMPLETE:
         study.tell(trial, earlier.value, skip_if_finished=True)
         return
@@ -139,9 +131,7 @@ def write_failure(
     study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def give_back(
-    study: optuna.Study, trial: optuna.Trial, kind: FailureKind, message: str, *, max_retries: int
-) -> bool:
+def give_back(study: optuna.Study, trial: optuna.Trial, kind: FailureKind, message: str, *, max_retries: int) -> bool:
     """Fail a trial that was interrupted or crashed, and let a new one wait in its place.
 
     Returns:

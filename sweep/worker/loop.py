@@ -7,67 +7,29 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import optuna
-
-from search_spaces import SearchSpace
-from storage import Store
-from sweep.budget import read_budget
-from sweep.data.dataset import DataReference
-from sweep.environment import oom_kills
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.identity import Identity
-from sweep.messages import Answer, EpochEnd, Failure, Job, Progress, Ready, Result, Stopped
+from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Stopped
 from sweep.standing import End
 from sweep.titles import title_of
 from sweep.worker import ledger
+from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.beats import Beats
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
-from sweep.worker.observer import Observer, TrialEnd
+from sweep.worker.observer import Observer
+from sweep.worker.outcomes import Outcomes
 from sweep.worker.slots import Slot, Work, open_slots
 
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at a study whose last trials run elsewhere
 LEAVE_SECONDS = 9.0  # after a stop: a store that does not answer keeps no one longer
 START_ATTEMPTS = 3  # a trainer that dies so often before it is ready will not start at all
-
-
-@dataclass(frozen=True, kw_only=True)
-class Assignment:
-    """What this host works on, and with what.
-
-    Attributes:
-        deadline: When this run ends, in seconds since the epoch, or None.
-        backbone_weights: Weights file of each backbone; empty for random ones.
-    """
-
-    store: Store
-    study: optuna.Study
-    space: SearchSpace
-    identity: Identity
-    data: DataReference
-    backbone_weights: dict[str, Path]
-    precision: str
-    deterministic: bool
-    deadline: float | None
-    slots: int | None
-    logs: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunEnd:
-    """Why a worker left: a rule of the study, or a signal."""
-
-    reason: End
-    signal: int | None = None
 
 
 class Worker:
@@ -103,6 +65,9 @@ class Worker:
         self._slots = open_slots(self._on.slots, logs=self._on.logs)
         self._beats = Beats(self._on.store)
         self._books = Bookkeeper(self._wake)
+        self._outcomes = Outcomes(
+            self._on, call=self._call, beats=self._beats, observer=self._observer, estimator=self._estimator
+        )
         try:
             while self._end is None or self._is_busy():
                 self._wait()
@@ -143,9 +108,7 @@ class Worker:
         self._wake()
 
     def _wait(self) -> None:
-        by_connection = {
-            slot.trainer.connection: slot for slot in self._slots if not slot.trainer.connection.closed
-        }
+        by_connection = {slot.trainer.connection: slot for slot in self._slots if not slot.trainer.connection.closed}
         for source in wait([*by_connection, self._wake_read], timeout=TICK_SECONDS):
             if source == self._wake_read:
                 with suppress(BlockingIOError):
@@ -171,11 +134,7 @@ class Worker:
             self._finish(RunEnd(reason=End.TIMEOUT))
         for slot in self._slots:
             work = slot.work
-            if (
-                work is not None
-                and work.time_limit is not None
-                and time.monotonic() - work.started > work.time_limit
-            ):
+            if work is not None and work.time_limit is not None and time.monotonic() - work.started > work.time_limit:
                 slot.stop(FailureKind.TIME)
             if slot.is_deaf():
                 self._trainer_died(slot, f"no answer, ended with {slot.trainer.kill()}")
@@ -196,9 +155,7 @@ class Worker:
             return
         slot.claiming = True
         on = self._on
-        self._call(
-            lambda: claim(on.store, on.study, on.space, on.identity), functools.partial(self._claimed, slot)
-        )
+        self._call(lambda: claim(on.store, on.study, on.space, on.identity), functools.partial(self._claimed, slot))
 
     def _claimed(self, slot: Slot, answer: Claim | Wait | Ended | None) -> None:
         slot.claiming = False
@@ -213,36 +170,13 @@ class Worker:
         on, trial, ready = self._on, claimed.trial, slot.ready
         self._observer.study_at(claimed.finished, claimed.budget.trials)
         title = title_of(claimed.attributes, claimed.configuration.to_dict())
-        earlier = claimed.repeat_of
-        if earlier is not None:
-            self._call(lambda: ledger.write_repeat(on.study, trial, earlier))
-            text = f"same configuration as trial {earlier.number}"
-            self._observer.trial_ended(
-                TrialEnd(
-                    number=trial.number,
-                    title=title,
-                    state="repeat",
-                    value=earlier.value,
-                    text=text,
-                    seconds=0.0,
-                )
-            )
+        if claimed.repeat_of is not None:
+            self._outcomes.repeated(trial, title, claimed.repeat_of)
             return
         try:
             plan = claimed.configuration.plan(on.identity.image_shape, len(on.identity.labels))
         except Exception as error:  # noqa: BLE001 - a family's own code, perhaps from another package
-            message = str(error)
-            self._call(lambda: ledger.write_failure(on.study, trial, FailureKind.INVALID, message))
-            self._observer.trial_ended(
-                TrialEnd(
-                    number=trial.number,
-                    title=title,
-                    state="failed",
-                    value=None,
-                    text=f"invalid: {message}",
-                    seconds=0.0,
-                )
-            )
+            self._outcomes.cannot_be_built(trial, title, str(error))
             return
         work = Work(
             trial=trial,
@@ -267,7 +201,7 @@ class Worker:
         )
         self._beats.start(trial)
         if self._end is not None:  # the stop came while the claim was under way
-            self._give_back(work, FailureKind.INTERRUPTED, "stopped before it began")
+            self._outcomes.trial_ended(work, Stopped(trial=work.number))
             return
         if ready is not None:
             self._call(lambda: ledger.write_start(trial, plan, on.identity, ready))
@@ -288,98 +222,21 @@ class Worker:
             self._estimator.learn(work.plan, answer.images_per_second)
             self._observer.progress(work, answer)
         elif isinstance(answer, EpochEnd):
-            self._epoch_ended(slot, work, answer)
+            self._outcomes.epoch_ended(slot, work, answer)
         else:
             slot.work = None
-            self._trial_ended(work, answer)
-
-    def _epoch_ended(self, slot: Slot, work: Work, end: EpochEnd) -> None:
-        work.history.append(end)
-        self._observer.epoch_ended(work, end)
-
-        def pruned(because: str | None) -> None:
-            if because is not None and slot.work is work:
-                slot.stop(because)
-
-        self._call(lambda: ledger.write_epoch(work.trial, end, may_prune=not work.baseline), pruned)
-
-    def _trial_ended(self, work: Work, answer: Result | Stopped | Failure) -> None:
-        study, trial, history = self._on.study, work.trial, tuple(work.history)
-        if isinstance(answer, Result):  # even if a stop was on its way: what is done counts
-            self._estimator.remember(work.plan, answer)
-            self._call(
-                lambda: ledger.write_result(study, trial, answer),
-                lambda value: self._show_end(work, "complete", value, f"best epoch {answer.best_epoch}"),
-            )
-        elif isinstance(answer, Failure):
-            if answer.kind is FailureKind.CRASH:
-                self._give_back(work, FailureKind.CRASH, answer.message)
-            else:
-                self._fail(work, answer.kind, answer.message)
-        elif work.stopping is FailureKind.INTERRUPTED:
-            self._give_back(work, FailureKind.INTERRUPTED, "stopped")
-        elif work.stopping is FailureKind.TIME:
-            self._fail(work, FailureKind.TIME, f"longer than {work.time_limit:.0f} s")
-        else:
-            because = str(work.stopping)
-            best = max(end.val_accuracy for end in history)
-            self._call(lambda: ledger.write_pruned(study, trial, history, because))
-            self._show_end(work, "pruned", best, because)
+            self._outcomes.trial_ended(work, answer)
 
     def _trainer_died(self, slot: Slot, how: str) -> None:
         work, slot.work = slot.work, None
         if slot.ready is None:
             self._deaths_before_ready += 1
             if self._deaths_before_ready >= START_ATTEMPTS:
-                raise WorldError(
-                    f"Trainers end before they are ready ({how}). What they printed is in {slot.log}."
-                )
+                raise WorldError(f"Trainers end before they are ready ({how}). What they printed is in {slot.log}.")
         if work is not None:
-            if how == "signal 9" and oom_kills() > work.oom_kills_before:
-                self._fail(work, FailureKind.MEMORY, "the kernel killed the trainer: out of memory")
-            elif work.stopping is not None and work.stopping is not FailureKind.INTERRUPTED:
-                self._trial_ended(work, Stopped(trial=work.number))
-            elif work.stopping is FailureKind.INTERRUPTED:
-                self._give_back(work, FailureKind.INTERRUPTED, "stopped")
-            else:
-                self._give_back(work, FailureKind.CRASH, f"its trainer died: {how}")
+            self._outcomes.trainer_died(work, how)
         if self._end is None:
             slot.replace_trainer()
-
-    # Ends of trials
-
-    def _fail(self, work: Work, kind: FailureKind, message: str) -> None:
-        study, trial, history = self._on.study, work.trial, tuple(work.history)
-        self._call(lambda: ledger.write_failure(study, trial, kind, message, history))
-        self._show_end(work, "failed", None, f"{kind.value}: {message}")
-
-    def _give_back(self, work: Work, kind: FailureKind, message: str) -> None:
-        study, trial = self._on.study, work.trial
-
-        def give_back() -> bool:
-            retries = read_budget(self._on.store.load(study.study_name)).max_retries
-            return ledger.give_back(study, trial, kind, message, max_retries=retries)
-
-        def show(waits: bool | None) -> None:
-            if waits:
-                self._show_end(work, "requeued", None, f"{kind.value}: {message}")
-            else:
-                self._show_end(work, "failed", None, f"{kind.value}: {message}; not tried again")
-
-        self._call(give_back, show)
-
-    def _show_end(self, work: Work, state: str, value: float | None, text: str) -> None:
-        self._beats.stop(work.number)
-        self._observer.trial_ended(
-            TrialEnd(
-                number=work.number,
-                title=work.title,
-                state=state,
-                value=value,
-                text=text,
-                seconds=time.monotonic() - work.started,
-            )
-        )
 
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
         self._calls.append((self._books.submit(call), handle))

@@ -1,0 +1,137 @@
+"""From what a trainer answered to what the study records: the rules of a trial's life."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from sweep.budget import read_budget
+from sweep.environment import oom_kills
+from sweep.estimate import Estimator
+from sweep.failures import FailureKind
+from sweep.messages import EpochEnd, Failure, Result, Stopped
+from sweep.worker import ledger
+from sweep.worker.assignment import Assignment
+from sweep.worker.beats import Beats
+from sweep.worker.observer import Observer, TrialEnd
+from sweep.worker.slots import Slot, Work
+
+Call = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+
+
+class Outcomes:
+    """Decides how trials end, has it written down, and tells who watches.
+
+    Args:
+        assignment: The study.
+        call: Queues a call on the store; its answer goes to the second function.
+        beats: Heartbeats, to be ended with the trial.
+        observer: Who watches.
+        estimator: Learns the machine's speed.
+    """
+
+    def __init__(
+        self, assignment: Assignment, *, call: Call, beats: Beats, observer: Observer, estimator: Estimator
+    ) -> None:
+        self._on = assignment
+        self._call = call
+        self._beats = beats
+        self._observer = observer
+        self._estimator = estimator
+
+    def repeated(self, trial: optuna.Trial, title: str, earlier: FrozenTrial) -> None:
+        """The trial's configuration has ended before."""
+        study = self._on.study
+        self._call(
+            lambda: ledger.write_repeat(study, trial, earlier),
+            lambda _: self._tell(trial.number, title, "repeat", earlier.value, f"as trial {earlier.number}"),
+        )
+
+    def cannot_be_built(self, trial: optuna.Trial, title: str, message: str) -> None:
+        """The trial's configuration has no network on these images."""
+        study = self._on.study
+        self._call(
+            lambda: ledger.write_failure(study, trial, FailureKind.INVALID, message),
+            lambda _: self._tell(trial.number, title, "failed", None, f"invalid: {message}"),
+        )
+
+    def epoch_ended(self, slot: Slot, work: Work, end: EpochEnd) -> None:
+        """Report an epoch, and stop the trainer if the pruner says so."""
+        work.history.append(end)
+        self._observer.epoch_ended(work, end)
+
+        def decided(because: str | None) -> None:
+            if because is not None and slot.work is work:
+                slot.stop(because)
+
+        self._call(lambda: ledger.write_epoch(work.trial, end, may_prune=not work.baseline), decided)
+
+    def trial_ended(self, work: Work, answer: Result | Stopped | Failure) -> None:
+        """Write down what a trainer answered."""
+        if isinstance(answer, Result):  # even if a stop was on its way: what is done counts
+            self._complete(work, answer)
+        elif isinstance(answer, Failure) and answer.kind is not FailureKind.CRASH:
+            self._fail(work, answer.kind, answer.message)
+        elif isinstance(answer, Failure):
+            self._give_back(work, FailureKind.CRASH, answer.message)
+        elif work.stopping is FailureKind.TIME:
+            self._fail(work, FailureKind.TIME, f"longer than {work.time_limit:.0f} s")
+        elif isinstance(work.stopping, FailureKind) or work.stopping is None:
+            self._give_back(work, FailureKind.INTERRUPTED, "stopped")
+        else:
+            self._prune(work, work.stopping)
+
+    def trainer_died(self, work: Work, how: str) -> None:
+        """The trainer ended without an answer; `how` is its signal or exit code."""
+        if how == "signal 9" and oom_kills() > work.oom_kills_before:
+            self._fail(work, FailureKind.MEMORY, "the kernel killed the trainer: out of memory")
+        elif work.stopping is not None:  # it was deaf, and was killed for it
+            self.trial_ended(work, Stopped(trial=work.number))
+        else:
+            self._give_back(work, FailureKind.CRASH, f"its trainer died: {how}")
+
+    def _complete(self, work: Work, result: Result) -> None:
+        study, trial = self._on.study, work.trial
+        self._estimator.remember(work.plan, result)
+        self._call(
+            lambda: ledger.write_result(study, trial, result),
+            lambda value: self._end(work, "complete", value, f"best epoch {result.best_epoch}"),
+        )
+
+    def _prune(self, work: Work, because: str) -> None:
+        study, trial, history = self._on.study, work.trial, tuple(work.history)
+        self._call(
+            lambda: ledger.write_pruned(study, trial, history, because),
+            lambda _: self._end(work, "pruned", None, because),
+        )
+
+    def _fail(self, work: Work, kind: FailureKind, message: str) -> None:
+        study, trial, history = self._on.study, work.trial, tuple(work.history)
+        self._call(
+            lambda: ledger.write_failure(study, trial, kind, message, history),
+            lambda _: self._end(work, "failed", None, f"{kind.value}: {message}"),
+        )
+
+    def _give_back(self, work: Work, kind: FailureKind, message: str) -> None:
+        on, trial = self._on, work.trial
+
+        def give_back() -> bool:
+            retries = read_budget(on.store.load(on.study.study_name)).max_retries
+            return ledger.give_back(on.study, trial, kind, message, max_retries=retries)
+
+        def told(waits: bool | None) -> None:
+            state, way = ("requeued", "") if waits else ("failed", "; not tried again")
+            self._end(work, state, None, f"{kind.value}: {message}{way}")
+
+        self._call(give_back, told)
+
+    def _end(self, work: Work, state: str, value: float | None, text: str) -> None:
+        self._beats.stop(work.number)
+        self._tell(work.number, work.title, state, value, text, time.monotonic() - work.started)
+
+    def _tell(self, number: int, title: str, state: str, value: float | None, text: str, seconds: float = 0.0) -> None:
+        self._observer.trial_ended(
+            TrialEnd(number=number, title=title, state=state, value=value, text=text, seconds=seconds)
+        )
