@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from search_spaces import Configuration, SearchSpace, find_space
 from sweep.cli.options import Place
-from sweep.cli.place import reading_store, writing_store
+from sweep.cli.place import notes, reading_store, writing_store
 from sweep.errors import UsageError
 from sweep.exporting import choose_trial, configuration_document, read_configuration, write_atomically
 from sweep.identity import read_identity
@@ -18,8 +17,6 @@ from sweep.queueing import enqueue_configuration
 from sweep.titles import describe
 
 FORMATS = ("config",)
-
-notes = Console(stderr=True, highlight=False)
 
 
 def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> None:
@@ -34,7 +31,7 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
     configuration = _configuration(space, pairs, file)
     with writing_store(place) as store, store.lock(name):
         enqueue_configuration(store.load(name), space, configuration)
-    notes.print(f"Waiting in '{name}': {describe(configuration.to_dict())}", markup=False)
+    notes.print(f"Waiting in '{name}': {describe(configuration.to_dict())}")
 
 
 def delete(name: str, place: Place, *, yes: bool) -> None:
@@ -48,7 +45,7 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
         typer.confirm(f"Delete study '{name}' and its {count} trials?", abort=True)
     with writing_store(place) as store, store.lock(name):
         store.delete(name)
-    notes.print(f"Deleted '{name}' and its {count} trials.", markup=False)
+    notes.print(f"Deleted '{name}' and its {count} trials.")
 
 
 def export(name: str, place: Place, *, out: Path, format: str, trial: int | None, force: bool) -> None:  # noqa: A002 - the option's name
@@ -61,8 +58,8 @@ def export(name: str, place: Place, *, out: Path, format: str, trial: int | None
     if out.exists() and not force:
         raise UsageError(f"{out} exists. Choose another --out, or replace it with --force.")
     write_atomically(out, json.dumps(document, indent=2) + "\n")
-    notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.", markup=False)
-    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}", markup=False)
+    notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.")
+    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}")
 
 
 def _configuration(space: SearchSpace, pairs: list[str], file: Path | None) -> Configuration:

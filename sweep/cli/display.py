@@ -98,7 +98,7 @@ class LineDisplay(Observer):
 
     def note(self, text: str) -> None:
         """One line."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(text)
 
     def tick(self) -> None:
         """Nothing: lines do not move."""

@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from rich.console import Console
 from rich.table import Table
 
 from search_spaces import SearchSpace, UnknownFamilyError, describe, find_space, space_names
 from storage import Store
 from sweep.cli.options import Place
-from sweep.cli.place import reading_store
+from sweep.cli.place import notes, out, reading_store
 from sweep.cli.tables import MARKS, trials_table
 from sweep.documents import status_document, study_document, trial_document, trial_documents
 from sweep.errors import UsageError
 from sweep.identity import read_identity
 from sweep.titles import title_of
-
-out = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
 
 
 def families(json: bool) -> None:
@@ -31,7 +27,7 @@ def families(json: bool) -> None:
         try:
             space = find_space(name)
         except UnknownFamilyError as error:
-            notes.print(f"{name}: {error}", markup=False)
+            notes.print(f"{name}: {error}")
             continue
         rows.append(
             {
@@ -97,9 +93,9 @@ def data(place: Place, *, dataset: str, data_dir: Path | None, image_size: int |
         _print_json(document)
         return
     height, width, channels = found.image_shape
-    out.print(f"{found.name}: complete and unaltered, from {found.source}", markup=False, soft_wrap=True)
+    out.print(f"{found.name}: complete and unaltered, from {found.source}", soft_wrap=True)
     out.print(f"{len(found.y_train):,} training and {len(found.y_test):,} test images, {height}x{width}x{channels}")
-    out.print(f"{len(found.labels)} classes: {', '.join(found.labels)}", markup=False, soft_wrap=True)
+    out.print(f"{len(found.labels)} classes: {', '.join(found.labels)}", soft_wrap=True)
     out.print(f"SHA-256 {found.sha256}", soft_wrap=True)
 
 
@@ -113,7 +109,7 @@ def status(name: str, place: Place, json: bool) -> None:
         _print_json(document)
         return
     look = " (quick look: no verdict on the report)" if document["quick_look"] else ""
-    out.print(f"{name}{look}", style="bold", markup=False)
+    out.print(f"{name}{look}", style="bold")
     complete, pruned = document["complete"], document["pruned"]
     out.print(f"finished  {complete + pruned} of {document['trials_wanted']}: {complete} complete, {pruned} pruned")
     out.print(f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed")
@@ -123,7 +119,7 @@ def status(name: str, place: Place, json: bool) -> None:
     out.print(f"ends      {_rules(document)}")
     out.print(f"ended     {document['ended'] or 'not yet'}")
     for trial in running:
-        out.print(f"running   trial {trial.number}: {_running(trial)}", markup=False)
+        out.print(f"running   trial {trial.number}: {_running(trial)}")
 
 
 def trials(name: str, place: Place, *, json: bool, csv: bool) -> None:
@@ -155,7 +151,7 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
         _print_json(document)
         return
     attributes = document["user_attrs"]
-    out.print(f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold", markup=False)
+    out.print(f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold")
     table = Table.grid(padding=(0, 2))
     table.add_row("state", MARKS[document["state"]])
     for key, value in (document["config"] or {}).items():

@@ -6,7 +6,6 @@ from typing import Any
 from rich.table import Table
 
 from sweep.cli.options import Place
-from sweep.duration import format_duration
 from sweep.standing import Standing
 from sweep.titles import format_value
 
@@ -15,13 +14,23 @@ MARKS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "r
 
 def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: bool) -> Table:
     """One row per trial, the best marked."""
-    title = f"{name}: quick look, no verdict on the report" if quick_look else name
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None)
-    for heading in ("trial", "state", "experiment"):
-        table.add_column(heading, no_wrap=True)
     keys = list(dict.fromkeys(key for trial in trials for key in trial["config"] or {} if key != "family"))
-    for heading in (*keys, "val", "test", "epoch", "time"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = Table(
+        title=f"{name}: quick look, no verdict on the report" if quick_look else name,
+        caption="* best by validation accuracy; test images are measured for baselines only",
+        title_justify="left",
+        caption_justify="left",
+        header_style="bold",
+        padding=(0, 1, 0, 0),
+        box=None,
+    )
+    table.add_column("trial", justify="right")
+    table.add_column("state", no_wrap=True)
+    table.add_column("experiment", no_wrap=True)
+    for key in keys:
+        table.add_column(key.replace("_", " "), justify="right")  # spaces: a heading of two words takes two lines
+    for heading in ("val %", "test %", "train time"):
+        table.add_column(heading, justify="right")
     values = [trial["value"] for trial in trials if trial["state"] == "COMPLETE" and trial["value"] is not None]
     best = max(values, default=None)
     for trial in trials:
@@ -34,13 +43,9 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
             *(format_value(config[key]) if key in config else "" for key in keys),
             _percent(trial["value"]) + ("*" if is_best else ""),
             _percent(attributes.get("test_accuracy")),
-            str(attributes.get("best_epoch", "")),
-            format_duration(attributes["train_seconds"]) if "train_seconds" in attributes else "",
+            _clock(attributes.get("train_seconds")),
             style="bold" if is_best else "dim" if trial["state"] == "FAIL" else None,
         )
-    if best is not None:
-        table.caption = "* best validation accuracy; test images are measured for reported experiments only"
-        table.caption_justify = "left"
     return table
 
 
@@ -64,9 +69,17 @@ def _state(trial: dict[str, Any]) -> str:
     if "reused_from" in attributes:
         return f"as trial {attributes['reused_from']}"
     if trial["state"] == "FAIL":
-        return f"failed: {attributes.get('failure', 'unknown')}"
+        return str(attributes.get("failure", "failed"))
     return MARKS[trial["state"]]
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _clock(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

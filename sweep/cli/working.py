@@ -5,13 +5,12 @@ from dataclasses import fields
 
 import optuna
 from optuna.trial import TrialState
-from rich.console import Console
 
 from storage import Store, UnknownStudyError
 from sweep.budget import Budget, BudgetChange, read_budget
 from sweep.cli.display import LineDisplay, LiveDisplay
 from sweep.cli.options import Limits, Means, Place, Terms, Work
-from sweep.cli.place import make_home, reading_store, writing_store
+from sweep.cli.place import make_home, notes, out, reading_store, writing_store
 from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
 from sweep.duration import format_duration, parse_duration
@@ -27,8 +26,6 @@ from sweep.worker.loop import Worker
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
 LONG_SECONDS = 3600.0  # above it, a quick look is offered
-
-notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
@@ -146,7 +143,6 @@ def _work(
             end = Worker(assignment, observer=display, estimator=estimator).run()
         record_end(study, end.reason)
     study = store.load(prepared.name)
-    out = Console()
     out.print(
         trials_table(prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look)
     )
