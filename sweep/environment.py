@@ -26,6 +26,11 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_slots() -> int:
+    """Trainers on this host unless told otherwise: one per GPU, else one."""
+    return len(gpu_ids()) or 1
+
+
 def gpu_ids() -> tuple[str, ...]:
     """The NVIDIA GPUs this process may use, as CUDA_VISIBLE_DEVICES spells them; empty without one."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -77,13 +82,14 @@ def trainer_environment(*, gpu: str | None, threads: int) -> dict[str, str]:
     """Variables for one trainer process: its GPU, its share of the cores, a quiet TensorFlow.
 
     Args:
-        gpu: The one GPU it may see, or None for the processor.
+        gpu: The one GPU it may see, or None where none was found.
         threads: Processor threads it may use; they must be known before Keras is imported.
     """
     variables = dict(os.environ)
     variables.setdefault("KERAS_BACKEND", "tensorflow")
     variables.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    variables["CUDA_VISIBLE_DEVICES"] = gpu if gpu is not None else "-1"
+    if gpu is not None:
+        variables["CUDA_VISIBLE_DEVICES"] = gpu
     variables["TF_NUM_INTRAOP_THREADS"] = variables["OMP_NUM_THREADS"] = str(threads)
     return variables
 

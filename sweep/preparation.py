@@ -13,7 +13,7 @@ from search_spaces import SearchSpace, find_space
 from storage import Store, UnknownStudyError
 from sweep.backbone_weights import WeightsError, find_weights
 from sweep.budget import BudgetChange, change_budget
-from sweep.data.dataset import DataReference, load_dataset
+from sweep.data.dataset import FASHION_MNIST, DataReference, load_dataset
 from sweep.data.split import VALIDATION_SHARE, split_dataset
 from sweep.errors import UsageError, WorldError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
@@ -123,12 +123,14 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
     seed = settle("seed", SEED)
     limit = settle("limit", None)
     data = DataReference(
-        name=settle("dataset", "fashion-mnist"),
+        name=settle("dataset", FASHION_MNIST),
         data_dir=request.data_dir,
         cache_dir=cache,
         image_size=settle("image_size", None),
         color=settle("color", False),
     )
+    if data.data_dir is not None and data.name != FASHION_MNIST:
+        raise UsageError(f"--data-dir is for Fashion-MNIST's files; --dataset {data.name} names its own place.")
     dataset = load_dataset(data)
     split = split_dataset(dataset, seed=seed, limit=limit)
     wanted_weights = request.weights

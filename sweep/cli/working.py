@@ -14,6 +14,7 @@ from sweep.cli.place import make_home, notes, out, reading_store, writing_store
 from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
 from sweep.duration import format_duration, parse_duration
+from sweep.environment import default_slots, versions
 from sweep.errors import UsageError
 from sweep.estimate import Counts, Estimator, study_seconds
 from sweep.names import nearest
@@ -136,7 +137,7 @@ def _work(
             best=None if now.best is None else (now.best.value or 0.0, f"trial {now.best.number}"),
             finished=now.finished,
             wanted=read_budget(study).trials,
-            slots=work.slots or 1,
+            slots=work.slots or default_slots(),
             remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
         )
         with display:
@@ -178,6 +179,8 @@ def _announce(prepared: Prepared, study: optuna.Study | None, trials: int | None
     )
     if identity.weights == "none":
         notes.print("The backbones have random weights: what comes out says nothing about the report.")
+    if study is not None:
+        _warn_of_other_versions(study)
     ahead = _ahead(prepared, study, trials)
     if ahead.wanted == 0:
         return
@@ -190,6 +193,19 @@ def _announce(prepared: Prepared, study: optuna.Study | None, trials: int | None
         notes.print(
             f"A quick look first: sweep start --family {identity.family} --limit 1000 --epochs 4 --batch-size 16"
         )
+
+
+def _warn_of_other_versions(study: optuna.Study) -> None:
+    known = [
+        trial.user_attrs["versions"] for trial in study.get_trials(deepcopy=False) if "versions" in trial.user_attrs
+    ]
+    if not known:
+        return
+    here, before = versions(), known[-1]
+    changed = sorted(name for name in here.keys() | before.keys() if here.get(name) != before.get(name))
+    if changed:
+        listing = ", ".join(f"{name} {before.get(name, 'none')} -> {here.get(name, 'none')}" for name in changed)
+        notes.print(f"Note: its last trial was trained with other versions: {listing}.")
 
 
 def _ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:

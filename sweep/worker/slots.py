@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 
 from search_spaces.plan import LayerPlan
-from sweep.environment import cpu_count, gpu_ids, oom_kills
+from sweep.environment import cpu_count, default_slots, gpu_ids, oom_kills
 from sweep.failures import FailureKind
 from sweep.messages import EpochEnd, Job, Ready, Stop
 from sweep.worker.trainer_process import SILENT_SECONDS, STOP_SECONDS, TrainerProcess
@@ -102,7 +102,7 @@ def open_slots(count: int | None, *, logs: Path) -> list[Slot]:
         logs: Folder for their logs.
     """
     gpus = gpu_ids()
-    wanted = count or len(gpus) or 1
+    wanted = count or default_slots()
     threads = max(1, cpu_count() // wanted)
     logs.mkdir(parents=True, exist_ok=True)
     return [
