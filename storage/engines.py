@@ -4,16 +4,17 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import quote
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from storage.errors import StorageError
-from storage.location import Location, refuse_network_file_system
+from storage.location import Location
 
 HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 120  # a worker silent for so long is given up
@@ -30,12 +31,13 @@ def storage_errors(location: Location) -> Iterator[None]:
     try:
         yield
     except OUTAGES as error:
-        cause = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()[0]
+        cause = _root_of(error)
+        first_line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
         password = location.url.password
         if password:
-            cause = cause.replace(str(password), "***")
+            first_line = first_line.replace(str(password), "***")
         raise StorageError(
-            f"The store {location} cannot be used: {cause}. "
+            f"The store {location} cannot be used: {first_line}. "
             "Check --storage (or SWEEP_STORAGE), and that the database is there and allows the connection."
         ) from error
     except RuntimeError as error:
@@ -52,11 +54,6 @@ def make_writing_storage(location: Location) -> RDBStorage:
     Raises:
         StorageError: If the store cannot be opened.
     """
-    path = location.sqlite_path
-    if path is not None:
-        refuse_network_file_system(path)
-        if not path.parent.is_dir():
-            raise StorageError(f"The folder {path.parent} of the SQLite store does not exist. Create it first.")
     with storage_errors(location), without_optuna_warnings():
         storage = RDBStorage(
             location.url.render_as_string(hide_password=False),
@@ -64,7 +61,7 @@ def make_writing_storage(location: Location) -> RDBStorage:
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
         )
-    if path is not None:
+    if location.sqlite_path is not None:
         _claim_before_reading(storage)
     return storage
 
@@ -82,23 +79,37 @@ def make_reading_storage(location: Location) -> RDBStorage | None:
     if path is not None:
         if not path.exists():
             return None
-        url = URL.create("sqlite", database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+        url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
     with storage_errors(location):
-        try:
-            return RDBStorage(
-                url.render_as_string(hide_password=False),
-                engine_kwargs=_engine_options(location),
-                skip_table_creation=True,
-            )
-        except SQLAlchemyError as error:
-            if "version_info" in str(error):  # the file is there, its schema not yet
+        # Asked beforehand: where its tables are missing, Optuna fails and leaves its connections open.
+        with make_brief_engine(location, url).connect() as connection:
+            if not _has_schema(connection):
                 return None
-            raise
+        return RDBStorage(
+            url.render_as_string(hide_password=False),
+            engine_kwargs=_engine_options(location),
+            skip_table_creation=True,
+        )
 
 
-def make_lock_engine(location: Location) -> Engine:
-    """An engine whose connections are opened for one lock and closed with it."""
-    return create_engine(location.url, poolclass=NullPool, connect_args=SERVER_CONNECTION)
+def _has_schema(connection: Connection) -> bool:
+    """Whether Optuna's schema is there as a whole: its version is written last."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.execute(text("SELECT version_num FROM alembic_version")).first() is not None
+
+
+def _root_of(error: BaseException) -> BaseException:
+    """The driver's own exception below SQLAlchemy's and Optuna's."""
+    while (below := getattr(error, "orig", None) or error.__cause__) is not None:
+        error = below
+    return error
+
+
+def make_brief_engine(location: Location, url: URL | None = None) -> Engine:
+    """An engine whose connections are opened for one purpose and closed with it."""
+    connect_args = SERVER_CONNECTION if location.sqlite_path is None else {"timeout": BUSY_SECONDS}
+    return create_engine(url or location.url, poolclass=NullPool, connect_args=connect_args)
 
 
 def _engine_options(location: Location) -> dict[str, object]:

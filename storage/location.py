@@ -59,9 +59,20 @@ def locate(storage: str | None, home: Path) -> Location:
         return Location(url=url)
     if url.drivername != "sqlite":
         raise LocationError(f"Storage '{url.drivername}' is not supported. {ACCEPTED}")
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+    if url.host or not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise LocationError(f"A sweep needs a SQLite file on disk. {ACCEPTED}")
     return Location(url=url.set(database=str(Path(url.database).absolute())))
+
+
+def refuse_unusable_folder(path: Path) -> None:
+    """Refuse a SQLite file whose folder is missing or cannot be shared safely.
+
+    Raises:
+        StorageError: If it is so.
+    """
+    if not path.parent.is_dir():
+        raise StorageError(f"The folder {path.parent} of the SQLite store does not exist. Create it first.")
+    refuse_network_file_system(path)
 
 
 def refuse_network_file_system(path: Path) -> None:

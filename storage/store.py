@@ -3,20 +3,24 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import bindparam, text
 
 from storage.engines import (
-    make_lock_engine,
+    GRACE_SECONDS,
+    make_brief_engine,
     make_reading_storage,
     make_writing_storage,
     storage_errors,
     without_optuna_warnings,
 )
 from storage.errors import StorageError, UnknownStudyError
-from storage.location import Location
+from storage.location import Location, refuse_unusable_folder
 from storage.locks import advisory_lock, file_lock
 
 
@@ -102,7 +106,23 @@ class Store:
         """
         if self._rdb is None:
             return []
-        return [optuna.Trial(study, trial_id) for trial_id in self._rdb._get_stale_trial_ids(study._study_id)]
+        silent = set(self._rdb._get_stale_trial_ids(study._study_id)) | self._never_heard_of(study)
+        return [optuna.Trial(study, trial_id) for trial_id in sorted(silent)]
+
+    def _never_heard_of(self, study: optuna.Study) -> set[int]:
+        """Old running trials without any heartbeat: their worker died between asking and its first one."""
+        old = datetime.now() - timedelta(seconds=GRACE_SECONDS)
+        running = {
+            trial._trial_id
+            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if trial.datetime_start is not None and trial.datetime_start < old
+        }
+        if not running or self._rdb is None:
+            return set()
+        with self._rdb.engine.connect() as connection:
+            heard = text("SELECT trial_id FROM trial_heartbeats WHERE trial_id IN :running")
+            rows = connection.execute(heard.bindparams(bindparam("running", list(running), expanding=True)))
+            return running - set(rows.scalars())
 
     def lock(self, study_name: str) -> AbstractContextManager[None]:
         """The lock of one study, for every process and host that shares this store."""
@@ -121,6 +141,8 @@ def open_store(location: Location, *, write: bool = False) -> Store:
     """
     if not write:
         return Store(location, make_reading_storage(location))
+    if location.sqlite_path is not None:  # before the lock, which is a file in the same folder
+        refuse_unusable_folder(location.sqlite_path)
     with lock_store(location, ""):  # one initialiser makes the schema, the others wait and load
         return Store(location, make_writing_storage(location))
 
@@ -137,7 +159,7 @@ def lock_store(location: Location, name: str) -> Iterator[None]:
                 raise StorageError(f"The folder {path.parent} cannot be written: {error.strerror}.") from error
         else:
             with storage_errors(location):
-                held.enter_context(advisory_lock(make_lock_engine(location), name))
+                held.enter_context(advisory_lock(make_brief_engine(location), name))
         yield
 
 

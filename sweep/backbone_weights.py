@@ -84,7 +84,7 @@ def _find_imagenet(facts: dict[str, BackboneFacts], cache: Path, *, fetch: bool)
         raise WeightsError(
             f"Weights of the frozen backbones are missing or altered:\n{''.join(problems)}{reason}"
             "Put the files where they are named, or into any folder and pass it as --weights FOLDER. "
-            "Without them: --weights none (random backbones), or --family all --without pretrained."
+            "Without them: --weights none (random backbones)."
         )
     return found
 

@@ -1,5 +1,6 @@
 """Studies and trials as plain documents: what `--json` prints and the tables show."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,8 +76,17 @@ def trial_document(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, A
         "datetime_start": None if trial.datetime_start is None else trial.datetime_start.isoformat(),
         "datetime_complete": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
         "intermediate_values": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
-        "user_attrs": dict(attributes),
+        "user_attrs": _finite(attributes),
     }
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows neither infinite numbers nor NaN, which a loss in a history can be: None stands for them."""
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _config(params: Mapping[str, Any], space: SearchSpace | None) -> dict[str, Any] | None:

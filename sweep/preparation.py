@@ -184,7 +184,7 @@ def prepare_to_join(
     """
     stored = read_identity(store.load(name))
     if stored is None:
-        raise UsageError(f"Study '{name}' was not made by sweep, or is still being created.")
+        raise UsageError(f"Study '{name}' was not made by sweep.")
     return prepare(Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache)
 
 

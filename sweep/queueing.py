@@ -1,9 +1,7 @@
 """What waits in a study: baselines, enqueued configurations, and trials given back."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import optuna
+from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, SearchSpace
 from sweep.failures import FailureKind
@@ -34,35 +32,30 @@ def enqueue_configuration(study: optuna.Study, space: SearchSpace, configuration
     study.enqueue_trial(space.to_params(configuration), user_attrs={"enqueued": True, "attempt": 1})
 
 
-def requeue(
-    study: optuna.Study,
-    params: Mapping[str, Any],
-    attributes: Mapping[str, Any],
-    number: int,
-    kind: FailureKind,
-    *,
-    max_retries: int,
-) -> bool:
-    """Give a failed trial back: a new trial waits with its parameters and its history.
+def requeue(study: optuna.Study, failed: FrozenTrial, kind: FailureKind, *, max_retries: int) -> bool:
+    """Give a failed trial back: a new trial waits with its parameters and its history; done once, if called again.
 
-    A lost trial that had no parameters yet keeps its draw, and so draws the same ones again.
+    A lost trial that did not have all its parameters yet keeps its draw, and so draws the same ones again.
 
     Args:
         study: The study.
-        params: The parameters it had.
-        attributes: Its user attributes.
-        number: Its number.
+        failed: The trial.
         kind: A crash is charged to the retries; an interruption is not, and has a ceiling of its own.
         max_retries: So many crashes are forgiven.
 
     Returns:
         Whether it waits again.
     """
+    attributes = failed.user_attrs
+    if any(trial.user_attrs.get("retry_of") == failed.number for trial in study.get_trials(deepcopy=False)):
+        return True
     history = {name: attributes[name] for name in CARRIED if name in attributes}
     counter = "crashes" if kind is FailureKind.CRASH else "interruptions"
     history[counter] = history.get(counter, 0) + 1
     if history[counter] > (max_retries if kind is FailureKind.CRASH else MAX_INTERRUPTIONS):
         return False
-    history |= {"attempt": attributes.get("attempt", 1) + 1, "retry_of": number}
+    history |= {"attempt": attributes.get("attempt", 1) + 1, "retry_of": failed.number}
+    drawn = "config" in attributes  # written when all parameters are there
+    params = failed.params if drawn else failed.system_attrs.get("fixed_params", {})
     study.enqueue_trial(dict(params), user_attrs=history)
     return True

@@ -76,7 +76,7 @@ def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attribu
         return End.TRIALS
     if _failures_in_a_row(trials, attributes) >= budget.max_failures:
         return End.FAILURES
-    if _repeats_in_a_row(trials) >= MAX_REPEATS:
+    if now.waiting == 0 and _repeats_in_a_row(trials) >= MAX_REPEATS:  # what waits was not proposed by the sampler
         return End.EXHAUSTED
     last = max((key for key in attributes if key.startswith(RUN_PREFIX)), default=None)
     if last is not None and attributes[last]["event"] == "ended" and now.running == 0:

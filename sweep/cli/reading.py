@@ -2,6 +2,7 @@
 
 import csv as comma_separated
 import json as json_format
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,16 @@ def _running(trial: optuna.trial.FrozenTrial) -> str:
 
 
 def _print_json(document: Any) -> None:
-    sys.stdout.write(json_format.dumps(document, indent=2, allow_nan=False, default=str) + "\n")
+    sys.stdout.write(json_format.dumps(_finite(document), indent=2, allow_nan=False, default=str) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same document with null for what JSON has no number for: a loss can be NaN or infinite."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from sweep.duration import format_duration, parse_duration
 from sweep.environment import default_slots, versions
 from sweep.errors import UsageError
 from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
 from sweep.runs import record_begin, record_end, running_deadline
@@ -26,14 +27,16 @@ from sweep.worker.loop import Worker
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
+POLL_SECONDS = 0.5
 LONG_SECONDS = 3600.0  # above it, a quick look is offered
 
 
 def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
     """Create a study and its queue."""
     change = _change(limits)
-    with writing_store(place) as store:
+    with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(_request(terms, means), store, cache=place.home / "cache")
+    with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change)
         now = _standing(study)
     _tell(changes)
@@ -55,15 +58,13 @@ def start(
     deadline = None if timeout is None else time.time() + parse_duration(timeout)
     _check_precision(work.precision)
     estimator = Estimator(place.home / "cache" / "rates.json", family=terms.family, precision=work.precision)
-    if dry_run:
-        with reading_store(place) as store:
-            prepared = prepare(request, store, cache=place.home / "cache")
-            study = _stored(store, prepared.name)
-        _announce(prepared, study, change.trials, estimator)
-        notes.print("Nothing was created: this was a dry run.")
-        return 0
-    with writing_store(place) as store:
+    with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
+        if dry_run:
+            _announce(prepared, _stored(store, prepared.name), change.trials, estimator)
+            notes.print("Nothing was created: this was a dry run.")
+            return 0
+    with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change)
         _tell(changes)
         _announce(prepared, study, None, estimator)
@@ -97,12 +98,15 @@ def _await_study(name: str, place: Place) -> None:
     while True:
         with reading_store(place) as store:
             names = store.study_names()
-        if name in names:
-            return
+            if name in names and read_identity(store.load(name)) is not None:
+                return
+        is_over = time.monotonic() >= until
+        if name in names and is_over:
+            raise UsageError(f"Study '{name}' was not made by sweep.")
         # A name that nearly fits a study is a slip of the pen, not a study to come.
-        if nearest(name, names) or time.monotonic() >= until:
+        if name not in names and (is_over or nearest(name, names)):
             raise UnknownStudyError(name, names)
-        time.sleep(0.5)
+        time.sleep(POLL_SECONDS)
 
 
 def _work(

@@ -14,8 +14,8 @@ from storage.engines import without_optuna_warnings
 from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
-from sweep.samplers import make_sampler
-from sweep.standing import End, Standing, standing
+from sweep.samplers import make_pruner, make_sampler
+from sweep.standing import End, standing
 from sweep.worker.ledger import give_back
 
 # Failures that the same configuration would meet again.
@@ -63,17 +63,15 @@ def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Ident
         fresh = store.load(study.study_name)
         budget = read_budget(fresh)
         now = standing(trials, budget, fresh.user_attrs)
-        if now.ended is not None and now.ended not in (
-            End.TIMEOUT,
-            End.STOPPED,
-        ):  # those belong to earlier runs
+        if now.ended not in (None, End.TIMEOUT, End.STOPPED):  # these two belong to earlier runs
             return Ended(reason=now.ended)
         if now.finished + now.running >= budget.trials:
             return Wait()
-        trial = _ask(study, trials, now)
+        trial = _ask(study, trials)
         store.record_heartbeat(trial)
     attributes = trial.user_attrs
     draw = attributes.get("draw", 0)
+    study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
     study.sampler = make_sampler(identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw)
     configuration = space.suggest(trial)
@@ -88,10 +86,10 @@ def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Ident
     )
 
 
-def _ask(study: optuna.Study, trials: list[FrozenTrial], now: Standing) -> optuna.Trial:
+def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
     with without_optuna_warnings():
         trial = study.ask()
-    if now.waiting == 0:
+    if "attempt" not in trial.user_attrs:  # it was not enqueued: a new draw
         drawn = max((known.user_attrs.get("draw", 0) for known in trials), default=0)
         trial.set_user_attr("draw", drawn + 1)
         trial.set_user_attr("attempt", 1)

@@ -137,8 +137,11 @@ def give_back(study: optuna.Study, trial: optuna.Trial, kind: FailureKind, messa
     Returns:
         Whether it waits again.
     """
+    failed = study.get_trials(deepcopy=False)[trial.number]
+    # Enqueued first: a worker that dies between the two leaves a trial to be found stale, not one that is lost.
+    waits = not failed.state.is_finished() and requeue(study, failed, kind, max_retries=max_retries)
     write_failure(study, trial, kind, message)
-    return requeue(study, trial.params, trial.user_attrs, trial.number, kind, max_retries=max_retries)
+    return waits
 
 
 def _measures(prefix: str, evaluation: Evaluation) -> dict[str, Any]:

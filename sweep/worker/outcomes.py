@@ -118,8 +118,9 @@ class Outcomes:
         on, trial = self._on, work.trial
 
         def give_back() -> bool:
-            retries = read_budget(on.store.load(on.study.study_name)).max_retries
-            return ledger.give_back(on.study, trial, kind, message, max_retries=retries)
+            with on.store.lock(on.study.study_name):  # nobody reaps it meanwhile
+                retries = read_budget(on.store.load(on.study.study_name)).max_retries
+                return ledger.give_back(on.study, trial, kind, message, max_retries=retries)
 
         def told(waits: bool | None) -> None:
             state, way = ("requeued", "") if waits else ("failed", "; not tried again")

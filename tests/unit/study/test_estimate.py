@@ -1,0 +1,109 @@
+import json
+
+import pytest
+
+from search_spaces import find_space
+from sweep.estimate import TRIAL_SECONDS, Counts, Estimator, study_seconds, typical_plans
+from sweep.messages import Evaluation, Result
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "cache" / "rates.json"
+
+
+@pytest.fixture
+def estimator(path):
+    return Estimator(path, family="isolated", precision="auto")
+
+
+@pytest.fixture
+def plan(space):
+    return space.from_dict(space.reported[0].configuration).plan((28, 28, 1), 2)
+
+
+@pytest.fixture
+def make_result():
+    def make(images_per_second):
+        evaluation = Evaluation(confusion_matrix=((1,),), cross_entropy=0.0, loss=0.0)
+        return Result(
+            trial=0,
+            best_epoch=1,
+            validation=evaluation,
+            test=None,
+            train_seconds=1.0,
+            images_per_second=images_per_second,
+            dtype_policy="float32",
+            history=(),
+        )
+
+    return make
+
+
+def test_nothing_is_estimated_before_a_speed_is_known(estimator, space, plan, make_identity):
+    counts = Counts(wanted=5, baselines_done=0, train=900, validation=300)
+    assert estimator.macs_per_second is None
+    assert estimator.trial_seconds(plan, make_identity(), train=900, validation=300) is None
+    assert study_seconds(estimator, space, make_identity(), counts) is None
+
+
+def test_a_trial_trains_its_images_and_passes_the_validation_images_forward(estimator, plan, make_identity):
+    estimator.learn(plan, images_per_second=100.0)
+    seconds = estimator.trial_seconds(plan, make_identity(epochs=10), train=900, validation=300)
+    assert seconds == pytest.approx(TRIAL_SECONDS + 10 * (900 + 300 / 3) / 100)
+
+
+def test_the_first_speed_of_a_running_trial_is_taken_only_where_none_is_known(estimator, plan, make_result):
+    estimator.learn(plan, images_per_second=None)
+    assert estimator.macs_per_second is None
+    estimator.remember(plan, make_result(50.0))
+    estimator.learn(plan, images_per_second=100.0)
+    assert estimator.macs_per_second == 50.0 * plan.forward_macs
+
+
+def test_a_speed_is_kept_for_later_runs_of_the_family_and_precision(estimator, path, plan, make_result):
+    estimator.remember(plan, make_result(50.0))
+    assert Estimator(path, family="isolated", precision="auto").macs_per_second == 50.0 * plan.forward_macs
+    assert Estimator(path, family="isolated", precision="float32").macs_per_second is None
+    assert Estimator(path, family="grouped", precision="auto").macs_per_second is None
+    assert [file.name for file in path.parent.iterdir()] == ["rates.json"]
+
+
+def test_speeds_that_others_kept_meanwhile_stay(estimator, path, plan, make_result):
+    Estimator(path, family="grouped", precision="auto").remember(plan, make_result(70.0))
+    estimator.remember(plan, make_result(50.0))
+    assert set(json.loads(path.read_text())) == {"grouped/auto", "isolated/auto"}
+
+
+def test_a_trial_without_a_speed_is_not_kept(estimator, path, plan, make_result):
+    estimator.remember(plan, make_result(None))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "null", '{"isolated/auto": "fast"}'])
+def test_an_unreadable_file_is_an_empty_one(path, content):
+    path.parent.mkdir()
+    path.write_text(content)
+    assert Estimator(path, family="isolated", precision="auto").macs_per_second is None
+
+
+def test_a_study_takes_its_missing_baselines_and_then_typical_trials(estimator, space, plan, make_identity):
+    identity = make_identity()
+    estimator.learn(plan, images_per_second=100.0)
+
+    def of_trial(each):
+        return estimator.trial_seconds(each, identity, train=900, validation=300)
+
+    def of_study(wanted, done):
+        counts = Counts(wanted=wanted, baselines_done=done, train=900, validation=300)
+        return study_seconds(estimator, space, identity, counts)
+
+    reported = [of_trial(space.from_dict(each.configuration).plan((28, 28, 1), 2)) for each in space.reported]
+    typical = [of_trial(each) for each in typical_plans(space, identity)]
+    assert of_study(0, 0) == 0
+    assert of_study(2, 1) == pytest.approx(reported[1] + reported[2])
+    assert of_study(3, len(reported) - 1) == pytest.approx(reported[-1] + 2 * sum(typical) / len(typical))
+
+
+def test_typical_networks_are_the_same_every_time(space, make_identity):
+    assert typical_plans(space, make_identity()) == typical_plans(find_space("isolated"), make_identity())

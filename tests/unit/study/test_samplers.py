@@ -1,0 +1,69 @@
+import optuna
+import pytest
+
+from sweep.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler
+
+
+@pytest.fixture(params=sorted(SAMPLERS))
+def propose(request, space):
+    """The parameters that a draw proposes after the same 15 finished trials."""
+
+    def draw(number, seed=43):
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+        for _ in range(15):
+            trial = study.ask()
+            configuration = space.suggest(trial)
+            study.tell(trial, 0.5 + 0.1 * configuration.batch_norm)
+        study.sampler = make_sampler(request.param, SAMPLERS[request.param], seed=seed, draw=number)
+        trial = study.ask()
+        space.suggest(trial)
+        return trial.params
+
+    return draw
+
+
+def test_the_same_seed_and_draw_propose_the_same(propose):
+    assert propose(3) == propose(3)
+
+
+def test_another_draw_proposes_something_else(propose):
+    proposals = [propose(draw) for draw in range(1, 6)]
+    assert all(proposals.count(proposal) == 1 for proposal in proposals)
+
+
+def test_another_seed_proposes_something_else(propose):
+    assert propose(3, seed=43) != propose(3, seed=44)
+
+
+def test_a_seed_and_a_draw_that_change_places_are_another_draw(propose):
+    assert propose(2, seed=5) != propose(5, seed=2)
+
+
+def test_the_sampler_takes_the_settings_that_the_study_stored():
+    with pytest.raises(TypeError, match="no_such_setting"):
+        make_sampler("tpe", {"no_such_setting": 1}, seed=43, draw=1)
+    assert make_sampler("tpe", {"n_startup_trials": 7}, seed=43, draw=1)._n_startup_trials == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("median", optuna.pruners.MedianPruner),
+        ("halving", optuna.pruners.SuccessiveHalvingPruner),
+        ("hyperband", optuna.pruners.HyperbandPruner),
+        ("none", optuna.pruners.NopPruner),
+    ],
+)
+def test_every_pruner_can_be_made_with_its_settings(name, kind):
+    assert type(make_pruner(name, PRUNERS[name], epochs=50)) is kind
+
+
+def test_every_name_has_settings():
+    assert set(PRUNERS) == {"median", "halving", "hyperband", "none"}
+    assert set(SAMPLERS) == {"tpe", "random"}
+    with pytest.raises(TypeError, match="no_such_setting"):
+        make_pruner("median", {"no_such_setting": 1}, epochs=50)
+
+
+def test_hyperband_is_told_how_many_epochs_there_are():
+    assert make_pruner("hyperband", PRUNERS["hyperband"], epochs=17)._max_resource == 17
