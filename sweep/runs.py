@@ -26,6 +26,18 @@ def record_end(study: optuna.Study, reason: End) -> None:
     _record(study, {"event": "ended", "reason": reason.value})
 
 
+def record_stop(study: optuna.Study) -> None:
+    """Ask every worker that is at work now to stop; one that begins later does not obey it."""
+    _record(study, {"event": "stop"})
+
+
+def stops(study: optuna.Study) -> frozenset[str]:
+    """The stops asked for so far. A worker obeys those that were not there when it began: no clock is compared."""
+    return frozenset(
+        key for key, value in study.user_attrs.items() if key.startswith(RUN_PREFIX) and value["event"] == "stop"
+    )
+
+
 def running_deadline(study: optuna.Study) -> float | None:
     """The deadline of the newest start, in seconds since the epoch; None without one."""
     starts = sorted(

@@ -1,10 +1,11 @@
-"""The commands that change a study without training: enqueue, delete; and export, which writes a file."""
+"""The commands that change a study without training: enqueue, stop, delete; and export, which writes a file."""
 
 import json
 import sys
 from pathlib import Path
 
 import typer
+from optuna.trial import TrialState
 
 from search_spaces import Configuration, SearchSpace, find_space
 from sweep.cli.options import Place
@@ -14,6 +15,7 @@ from sweep.exporting import choose_trial, configuration_document, read_configura
 from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.queueing import enqueue_configuration
+from sweep.runs import record_stop
 from sweep.titles import describe
 
 FORMATS = ("config",)
@@ -32,6 +34,17 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
     with writing_store(place) as store, store.lock(name):
         enqueue_configuration(store.load(name), space, configuration)
     notes.print(f"Waiting in '{name}': {describe(configuration.to_dict())}")
+
+
+def stop(name: str, place: Place) -> None:
+    """Ask the study's workers to give their trials back and leave."""
+    with reading_store(place) as store:
+        store.load(name)  # an unknown name creates nothing
+    with writing_store(place) as store:
+        study = store.load(name)
+        running = len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+        record_stop(study)
+    notes.print(f"Asked the workers of '{name}' to stop; {running} running trials will wait again within 10 seconds.")
 
 
 def delete(name: str, place: Place, *, yes: bool) -> None:

@@ -106,6 +106,15 @@ def join(study: StudyArgument, *, work: Work, means: Means, place: Place) -> Non
 
 @app.command()
 @expand
+def stop(study: StudyArgument, *, place: Place) -> None:
+    """Have every worker of a study give its trials back and leave."""
+    from sweep.cli import changing
+
+    changing.stop(study, place)
+
+
+@app.command()
+@expand
 def status(study: StudyArgument, *, place: Place, json: JsonOption = False) -> None:
     """Say how far a study has come."""
     from sweep.cli import reading

@@ -15,6 +15,7 @@ from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
 from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Stopped
+from sweep.runs import stops
 from sweep.standing import End
 from sweep.titles import title_of
 from sweep.worker import ledger
@@ -27,7 +28,7 @@ from sweep.worker.outcomes import Outcomes
 from sweep.worker.slots import Slot, Work, open_slots
 
 TICK_SECONDS = 0.25
-WAIT_SECONDS = 2.0  # between two looks at a study whose last trials run elsewhere
+WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
 LEAVE_SECONDS = 9.0  # after a stop: a store that does not answer keeps no one longer
 START_ATTEMPTS = 3  # a trainer that dies so often before it is ready will not start at all
 
@@ -47,6 +48,8 @@ class Worker:
         self._estimator = estimator
         self._end: RunEnd | None = None
         self._leave_by = float("inf")  # monotonic seconds
+        self._known_stops = stops(assignment.study)
+        self._look_after = 0.0  # monotonic seconds
         self._signals = 0
         self._signal: int | None = None
         self._deaths_before_ready = 0
@@ -74,6 +77,7 @@ class Worker:
                 self._settle_calls()
                 self._watch_clock()
                 if self._end is None:
+                    self._look_for_stops()
                     for slot in self._slots:
                         self._claim(slot)
                 self._observer.tick()
@@ -138,6 +142,19 @@ class Worker:
                 slot.stop(FailureKind.TIME)
             if slot.is_deaf():
                 self._trainer_died(slot, f"no answer, ended with {slot.trainer.kill()}")
+
+    def _look_for_stops(self) -> None:
+        if time.monotonic() < self._look_after:
+            return
+        self._look_after = float("inf")  # until this look is answered
+
+        def answered(found: frozenset[str] | None) -> None:
+            self._look_after = time.monotonic() + WAIT_SECONDS
+            if found is not None and found - self._known_stops:
+                self._finish(RunEnd(reason=End.STOPPED))
+
+        on = self._on
+        self._call(lambda: stops(on.store.load(on.study.study_name)), answered)
 
     def _finish(self, end: RunEnd) -> None:
         if self._end is not None:
