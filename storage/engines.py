@@ -33,9 +33,8 @@ def storage_errors(location: Location) -> Iterator[None]:
     except OUTAGES as error:
         cause = _root_of(error)
         first_line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-        password = location.url.password
-        if password:
-            first_line = first_line.replace(str(password), "***")
+        for password in location.passwords:
+            first_line = first_line.replace(password, "***")
         raise StorageError(
             f"The store {location} cannot be used: {first_line}. "
             "Check --storage (or SWEEP_STORAGE), and that the database is there and allows the connection."

@@ -33,9 +33,16 @@ class Location:
             return None
         return Path(self.url.database)
 
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """What must never be shown, wherever in the URL it stands."""
+        found = (self.url.password, self.url.query.get("password"))
+        return tuple(str(each) for each in found if each)
+
     def __str__(self) -> str:
         """The URL for people, its password replaced by ***."""
-        return self.url.render_as_string(hide_password=True)
+        hidden = {"password": "***"} if "password" in self.url.query else {}
+        return self.url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def locate(storage: str | None, home: Path) -> Location:

@@ -1,5 +1,6 @@
 """Studies and trials as plain documents: what `--json` prints and the tables show."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -76,12 +77,16 @@ def trial_document(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, A
         "datetime_start": None if trial.datetime_start is None else trial.datetime_start.isoformat(),
         "datetime_complete": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
         "intermediate_values": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
-        "user_attrs": _finite(attributes),
+        "user_attrs": dict(attributes),
     }
 
 
+def to_json(document: Any) -> str:
+    """A document as JSON text, with null for what JSON has no number for: a loss can be infinite, or NaN."""
+    return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+
+
 def _finite(value: Any) -> Any:
-    """JSON knows neither infinite numbers nor NaN, which a loss in a history can be: None stands for them."""
     if isinstance(value, Mapping):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

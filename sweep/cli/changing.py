@@ -1,6 +1,5 @@
 """The commands that change a study without training: enqueue, stop, delete; and export, which writes a file."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from optuna.trial import TrialState
 from search_spaces import Configuration, SearchSpace, find_space
 from sweep.cli.options import Place
 from sweep.cli.place import notes, reading_store, writing_store
+from sweep.documents import to_json
 from sweep.errors import UsageError
 from sweep.exporting import choose_trial, configuration_document, read_configuration, write_atomically
 from sweep.identity import read_identity
@@ -70,7 +70,7 @@ def export(name: str, place: Place, *, out: Path, format: str, trial: int | None
         document = configuration_document(study, choose_trial(study, trial))
     if out.exists() and not force:
         raise UsageError(f"{out} exists. Choose another --out, or replace it with --force.")
-    write_atomically(out, json.dumps(document, indent=2) + "\n")
+    write_atomically(out, to_json(document))
     notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.")
     notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}")
 

@@ -53,6 +53,7 @@ class LineDisplay(Observer):
         self._durations: list[float] = []
 
     def __enter__(self) -> Self:
+        self.note("A trainer is starting; importing Keras takes some seconds.")
         return self
 
     def __exit__(

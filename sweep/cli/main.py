@@ -164,7 +164,7 @@ def enqueue(
     file: Annotated[Path | None, typer.Option("--file", help="A configuration as `sweep export` writes it.")] = None,
     place: Place,
 ) -> None:
-    """Let a configuration of your own be trained next."""
+    """Have a configuration of your own trained, after what waits already."""
     from sweep.cli import changing
 
     changing.enqueue(study, pairs or [], file, place)
@@ -207,9 +207,6 @@ def run() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # `sweep trials … | head`
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the last resort of a command line
         if Diagnostics.verbose:
             traceback.print_exc()

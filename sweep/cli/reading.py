@@ -1,8 +1,6 @@
 """The commands that only read; none of them imports Keras."""
 
 import csv as comma_separated
-import json as json_format
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from storage import Store
 from sweep.cli.options import Place
 from sweep.cli.place import notes, out, reading_store
 from sweep.cli.tables import MARKS, trials_table
-from sweep.documents import status_document, study_document, trial_document, trial_documents
+from sweep.documents import status_document, study_document, to_json, trial_document, trial_documents
 from sweep.errors import UsageError
 from sweep.identity import read_identity
 from sweep.titles import title_of
@@ -201,16 +199,7 @@ def _running(trial: optuna.trial.FrozenTrial) -> str:
 
 
 def _print_json(document: Any) -> None:
-    sys.stdout.write(json_format.dumps(_finite(document), indent=2, allow_nan=False, default=str) + "\n")
-
-
-def _finite(value: Any) -> Any:
-    """The same document with null for what JSON has no number for: a loss can be NaN or infinite."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    sys.stdout.write(to_json(document))
 
 
 def _print_csv(rows: list[dict[str, Any]]) -> None:

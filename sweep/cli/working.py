@@ -179,7 +179,7 @@ def _announce(prepared: Prepared, study: optuna.Study | None, trials: int | None
     notes.print(
         f"Study '{prepared.name}'{look}: family {identity.family}, {identity.dataset} from {prepared.found_data}, "
         f"{train:,} training, {validation:,} validation and {test:,} test images, "
-        f"at most {identity.epochs} epochs of batch {identity.batch_size}."
+        f"at most {identity.epochs} epoch{'' if identity.epochs == 1 else 's'} of batch {identity.batch_size}."
     )
     if identity.weights == "none":
         notes.print("The backbones have random weights: what comes out says nothing about the report.")

@@ -90,6 +90,7 @@ class Trainer:
         batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
         model.fit(
             batches,
+            shuffle=False,  # Keras would shuffle the batches once more, from a state that no seed and epoch gives
             epochs=job.epochs,
             validation_data=(images.x_validation, images.y_validation),
             validation_batch_size=EVALUATION_BATCH_SIZE,

@@ -1,6 +1,7 @@
 """Claim the next trial: count and ask under the study's lock, suggest after it."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from sweep.failures import FailureKind
 from sweep.identity import Identity
 from sweep.samplers import make_pruner, make_sampler
 from sweep.standing import End, standing
-from sweep.worker.ledger import give_back
+from sweep.worker.ledger import give_back, write_failure
+
+log = logging.getLogger(__name__)
 
 # Failures that the same configuration would meet again.
 LASTING = frozenset({FailureKind.MEMORY, FailureKind.NAN, FailureKind.INVALID, FailureKind.TIME})
@@ -74,7 +77,12 @@ def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Ident
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
     study.sampler = make_sampler(identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw)
-    configuration = space.suggest(trial)
+    try:
+        configuration = space.suggest(trial)
+    except ValueError as error:  # enqueued by another tool with values that the space does not have
+        log.warning("trial %d cannot be trained: %s", trial.number, error)
+        write_failure(study, trial, FailureKind.INVALID, str(error))
+        return Wait()
     trial.set_user_attr("config", configuration.to_dict())
     return Claim(
         trial=trial,

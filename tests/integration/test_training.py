@@ -1,0 +1,301 @@
+"""The trainer in this process, on a few digits."""
+
+import math
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from search_spaces import ConfigurationError, find_space
+from sweep.data.dataset import DataReference, load_dataset
+from sweep.data.split import split_dataset
+from sweep.failures import FailureKind
+from sweep.messages import EpochEnd, Failure, Job, Result, Stopped
+from sweep.metrics import scores
+from sweep.trainer import precision, training
+from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.training import Trainer
+
+ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Two epochs on 40 digits."""
+    return Job(
+        trial=7,
+        plan=find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
+        data=DataReference(name="digits", cache_dir=tmp_path),
+        seed=43,
+        limit=40,
+        epochs=2,
+        patience=5,
+        batch_size=16,
+        precision="float32",
+        deterministic=False,
+        backbone_weights=None,
+        evaluate_test=False,
+    )
+
+
+@pytest.fixture
+def train():
+    """Run a job to its end; returns every answer in order."""
+
+    def run(job, is_stopped=lambda trial: False):
+        answers = []
+        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
+        keras.config.set_dtype_policy("float32")
+        return answers
+
+    return run
+
+
+def _epochs(answers):
+    return [answer for answer in answers if isinstance(answer, EpochEnd)]
+
+
+def test_a_trial_reports_every_epoch_and_then_its_result(job, train):
+    answers = train(job)
+    ends, result = _epochs(answers), answers[-1]
+    assert isinstance(result, Result)
+    assert [end.epoch for end in ends] == [1, 2]
+    assert {answer.trial for answer in answers} == {7}
+    assert result.history == tuple(ends)
+    assert result.best_epoch == max(ends, key=lambda end: end.val_accuracy).epoch
+    assert result.test is None
+    assert result.train_seconds == pytest.approx(sum(end.seconds for end in ends))
+
+
+def test_the_measures_belong_to_the_best_epochs_weights(job, train):
+    result = train(replace(job, epochs=3, evaluate_test=True))[-1]
+    best = result.history[result.best_epoch - 1]
+    assert scores(np.array(result.validation.confusion_matrix)).accuracy == pytest.approx(best.val_accuracy)
+    assert result.validation.loss == pytest.approx(best.val_loss, rel=1e-4)
+    assert 0 < result.validation.cross_entropy < result.validation.loss  # the L2 penalty lies between
+    assert np.array(result.test.confusion_matrix).sum() == 40
+
+
+def test_of_equal_epochs_the_first_is_the_best(job, train, monkeypatch):
+    monkeypatch.setattr(training.keras.callbacks, "EarlyStopping", lambda **settings: keras.callbacks.Callback())
+    monkeypatch.setattr(training, "build_model", _build_constant)
+    result = train(replace(job, epochs=3))[-1]
+    assert len({end.val_accuracy for end in result.history}) == 1
+    assert result.best_epoch == 1
+
+
+def _build_constant(plan, backbone_weights=None):
+    inputs = keras.Input((28, 28, 1), dtype="uint8")
+    values = keras.layers.Rescaling(0.0)(keras.layers.Flatten()(inputs))
+    outputs = keras.layers.Dense(10, activation="softmax", use_bias=False)(values)
+    return keras.Model(inputs, outputs)
+
+
+def test_training_stops_after_patience_epochs_without_improvement(job, train, monkeypatch):
+    monkeypatch.setattr(training, "build_model", _build_constant)
+    result = train(replace(job, epochs=20, patience=3))[-1]
+    assert [end.epoch for end in result.history] == [1, 2, 3, 4]
+    assert result.best_epoch == 1
+
+
+def test_what_was_trained_in_bfloat16_is_measured_in_float32(job, train, monkeypatch):
+    measured = []
+
+    def evaluate(model, *rest):
+        measured.append({layer.compute_dtype for layer in model.layers if layer.weights})
+        return real(model, *rest)
+
+    real = training.evaluate
+    monkeypatch.setattr(training, "evaluate", evaluate)
+    result = train(replace(job, precision="mixed_bfloat16"))[-1]
+    assert result.dtype_policy == "mixed_bfloat16"
+    assert measured == [{"float32"}]
+    assert np.array(result.validation.confusion_matrix).sum() == 40
+    assert math.isfinite(result.validation.cross_entropy)
+
+
+def test_the_float32_network_has_the_trained_weights(job, train, monkeypatch):
+    built = []
+
+    def build_model(*arguments, **settings):
+        built.append(real(*arguments, **settings))
+        return built[-1]
+
+    real = training.build_model
+    monkeypatch.setattr(training, "build_model", build_model)
+    train(replace(job, precision="mixed_bfloat16"))
+    trained, rebuilt = built
+    for before, after in zip(trained.get_weights(), rebuilt.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+    images = load_dataset(job.data).x_test[:50]
+    close = rebuilt.predict(images, verbose=0), np.asarray(trained.predict(images, verbose=0), np.float32)
+    np.testing.assert_allclose(*close, atol=0.05)
+
+
+def test_the_same_seed_trains_the_same_epochs(job, train):
+    first, again = (_numbers(train(replace(job, deterministic=True))) for _ in range(2))
+    other = _numbers(train(replace(job, deterministic=True, seed=44)))
+    assert first == again
+    assert first != other
+
+
+def _numbers(answers):
+    return [(end.loss, end.accuracy, end.val_loss, end.val_accuracy) for end in _epochs(answers)]
+
+
+def test_a_loss_that_is_no_number_fails_the_trial(job, train, monkeypatch):
+    def build_model(plan, backbone_weights=None):
+        model = _build_constant(plan)
+        model.layers[-1].set_weights([np.full((784, 10), np.nan, np.float32)])
+        return model
+
+    monkeypatch.setattr(training, "build_model", build_model)
+    answers = train(job)
+    assert answers[-1].kind is FailureKind.NAN
+    assert "nan" in answers[-1].message
+    assert not _epochs(answers)
+
+
+def test_a_network_that_cannot_be_built_fails_the_trial_as_invalid(job, train, monkeypatch):
+    def build_model(plan, backbone_weights=None):
+        raise ConfigurationError("no pixel is left")
+
+    monkeypatch.setattr(training, "build_model", build_model)
+    assert train(job) == [Failure(trial=7, kind=FailureKind.INVALID, message="no pixel is left")]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError("all is used"), FailureKind.MEMORY),
+        (RuntimeError("RESOURCE_EXHAUSTED: out of memory"), FailureKind.MEMORY),
+        (RuntimeError("something else\nand more"), FailureKind.CRASH),
+    ],
+)
+def test_a_trainer_survives_what_a_trial_raises(job, train, monkeypatch, error, kind):
+    def build_model(plan, backbone_weights=None):
+        raise error
+
+    monkeypatch.setattr(training, "build_model", build_model)
+    (failure,) = train(job)
+    assert failure.kind is kind
+    assert failure.message == f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+def test_a_stop_ends_the_trial_at_the_next_batch(job, train):
+    asked = []
+
+    def is_stopped(trial):
+        asked.append(trial)
+        return len(asked) > 4  # three batches of training make an epoch, one of validation follows
+
+    answers = train(job, is_stopped)
+    assert answers[-1] == Stopped(trial=7)
+    assert [end.epoch for end in _epochs(answers)] == [1]
+    assert asked == [7] * 5
+
+
+def test_a_stop_is_obeyed_while_the_best_weights_are_measured(job, train):
+    asked = []
+
+    def is_stopped(trial):
+        asked.append(trial)
+        return len(asked) > 8
+
+    answers = train(job, is_stopped)
+    assert len(_epochs(answers)) == 2
+    assert answers[-1] == Stopped(trial=7)
+
+
+def test_an_epoch_takes_every_image_once_in_an_order_of_its_own():
+    images, labels = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1), np.arange(50)
+
+    def order(batches, epoch):
+        batches.start_epoch(epoch)
+        return np.concatenate([batches[index][1] for index in range(len(batches))]).tolist()
+
+    batches, twin = (ShuffledBatches(images, labels, batch_size=16, seed=43) for _ in range(2))
+    first, second = order(batches, 0), order(batches, 1)
+    assert sorted(first) == sorted(second) == labels.tolist()
+    assert first != second
+    assert order(twin, 1) == second
+    assert order(ShuffledBatches(images, labels, batch_size=16, seed=44), 0) != first
+    assert [len(batches[index][1]) for index in range(len(batches))] == [16, 16, 16, 2]
+    assert batches[0][0].ravel().tolist() == batches[0][1].tolist()
+
+
+def test_keras_takes_the_images_in_exactly_that_order(job, train, monkeypatch):
+    taken = []
+
+    class Recorded(ShuffledBatches):
+        def __getitem__(self, index):
+            images, labels = super().__getitem__(index)
+            taken.append(labels.tolist())
+            return images, labels
+
+    monkeypatch.setattr(training, "ShuffledBatches", Recorded)
+    train(replace(job, epochs=4, batch_size=8))
+    labels = split_dataset(load_dataset(job.data), seed=43, limit=40).y_train
+    wanted = [
+        labels[np.random.default_rng([43, epoch]).permutation(40)][start : start + 8].tolist()
+        for epoch in range(4)
+        for start in range(0, 40, 8)
+    ]
+    assert taken[-len(wanted) :] == wanted
+    assert len(taken) <= len(wanted) + 2  # on TensorFlow Keras first looks at two batches to learn their shapes
+
+
+@pytest.mark.parametrize(
+    ("wanted", "flags", "gpus", "policy"),
+    [
+        ("auto", {"amx_bf16", "avx2"}, (), "mixed_bfloat16"),
+        ("auto", {"avx512_bf16"}, (), "mixed_bfloat16"),
+        ("auto", {"avx2", "avx512f"}, (), "float32"),
+        ("auto", {"amx_bf16"}, ("0",), "float32"),
+        ("float32", {"amx_bf16"}, (), "float32"),
+        ("mixed_bfloat16", set(), (), "mixed_bfloat16"),
+    ],
+)
+def test_bfloat16_is_taken_where_the_processor_has_it(monkeypatch, wanted, flags, gpus, policy):
+    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(precision, "gpu_ids", lambda: gpus)
+    assert precision.dtype_policy(wanted) == policy
+
+
+def test_on_jax_bfloat16_is_taken_only_when_asked_for(monkeypatch):
+    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset({"amx_bf16"}))
+    monkeypatch.setattr(precision, "gpu_ids", lambda: ())
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert precision.dtype_policy("auto") == "float32"
+    assert precision.dtype_policy("mixed_bfloat16") == "mixed_bfloat16"
+
+
+@pytest.mark.jax
+def test_the_same_trainer_trains_on_jax(tmp_path):
+    script = f"""
+from dataclasses import replace
+from pathlib import Path
+from search_spaces import find_space
+from sweep.data.dataset import DataReference
+from sweep.messages import Job
+from sweep.trainer.training import Trainer
+answers = []
+trainer = Trainer(send=answers.append, is_stopped=lambda trial: False)
+trainer.run(Job(
+    trial=7, plan=find_space("isolated").from_dict({ISOLATED}).plan((28, 28, 1), 10),
+    data=DataReference(name="digits", cache_dir=Path({str(tmp_path)!r})), seed=43, limit=40, epochs=1, patience=5,
+    batch_size=16, precision="auto", deterministic=True, backbone_weights=None, evaluate_test=True,
+))
+result = answers[-1]
+print(trainer.backend, result.dtype_policy, sum(map(sum, result.test.confusion_matrix)), len(result.history))
+"""
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "jax float32 40 1"
