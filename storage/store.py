@@ -98,6 +98,11 @@ class Store:
         if self._rdb is not None:
             self._rdb.record_heartbeat(trial._trial_id)
 
+    def running_trials(self, study: optuna.Study) -> list[optuna.Trial]:
+        """Trials that some worker claimed, and that did not end."""
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [optuna.Trial(study, trial._trial_id) for trial in running]
+
     def stale_trials(self, study: optuna.Study) -> list[optuna.Trial]:
         """Running trials whose worker has been silent for longer than the grace period.
 

@@ -17,6 +17,7 @@ class Budget:
         trial_timeout: Seconds a trial may train, then it fails with `time`; None: unlimited.
         max_failures: End after so many failed trials in a row, interruptions not counted.
         max_retries: A trial whose trainer crashed is tried so many times again.
+        keep: Best trials whose weights are kept, besides the reported experiments'.
     """
 
     trials: int = 20
@@ -24,6 +25,7 @@ class Budget:
     trial_timeout: float | None = None
     max_failures: int = 10
     max_retries: int = 2
+    keep: int = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class BudgetChange:
     trial_timeout: float | None = None
     max_failures: int | None = None
     max_retries: int | None = None
+    keep: int | None = None
 
 
 def read_budget(study: optuna.Study) -> Budget:

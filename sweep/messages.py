@@ -25,6 +25,9 @@ class Job:
         deterministic: Whether the same machine must give the same weights again.
         backbone_weights: File of the frozen backbone's weights, or None for random ones.
         evaluate_test: Whether the test images are measured too: for baselines only.
+        checkpoint: File of this attempt's checkpoint.
+        resume_from: Checkpoint of the attempt before, or None to begin at the first epoch.
+        weights: File that the best epoch's weights go into.
     """
 
     trial: int
@@ -39,6 +42,9 @@ class Job:
     deterministic: bool
     backbone_weights: Path | None
     evaluate_test: bool
+    checkpoint: Path
+    resume_from: Path | None
+    weights: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +76,20 @@ class Progress:
     epoch: int | None
     fraction: float
     images_per_second: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The trial goes on from a checkpoint, or says why it cannot.
+
+    Attributes:
+        history: The epochs that are done; empty if it begins again.
+        problem: Why the checkpoint is of no use, or None.
+    """
+
+    trial: int
+    history: tuple["EpochEnd", ...]
+    problem: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,4 +150,4 @@ class Failure:
     message: str
 
 
-Answer = Ready | Progress | EpochEnd | Result | Stopped | Failure
+Answer = Ready | Progress | Resumed | EpochEnd | Result | Stopped | Failure

@@ -123,6 +123,9 @@ class Limits:
         int | None,
         option("--max-retries", "Try a trial whose trainer crashed so often again; default: 2.", min=0),
     ] = None
+    keep: Annotated[
+        int | None, option("--keep", "Keep weights of so many best trials, besides the reported; default: 3.", min=0)
+    ] = None
 
 
 def expand(command: Callable[..., None]) -> Callable[..., None]:

@@ -22,6 +22,7 @@ from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
 from sweep.runs import record_begin, record_end, running_deadline
 from sweep.standing import End, Standing, standing
+from sweep.trial_files import TrialFiles
 from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.loop import Worker
 
@@ -132,7 +133,9 @@ def _work(
             deterministic=work.deterministic,
             deadline=deadline,
             slots=work.slots,
+            files=TrialFiles(place.home, prepared.name),
             logs=place.home / "logs",
+            marks=place.home / "workers",
         )
         counts = _ahead(prepared, study, None)
         shown = LiveDisplay if notes.is_terminal else LineDisplay
@@ -249,6 +252,7 @@ def _change(limits: Limits) -> BudgetChange:
         trial_timeout=timeout,
         max_failures=limits.max_failures,
         max_retries=limits.max_retries,
+        keep=limits.keep,
     )
 
 

@@ -12,9 +12,11 @@ from search_spaces.build import build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import Answer, Evaluation, Failure, Job, Result, Stopped
+from sweep.messages import Answer, Evaluation, Failure, Job, Result, Resumed, Stopped
 from sweep.metrics import confusion_matrix, cross_entropy
 from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.best_epoch import BestEpoch
+from sweep.trainer.checkpoints import Checkpoint, CheckpointError, fingerprint, write_weights
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
 
@@ -68,16 +70,18 @@ class Trainer:
             jit_compile="auto" if self.backend == "jax" else False,  # XLA is 12 times slower on processors
         )
         reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
-        self._fit(model, job, images, reporter)
-        best = max(reporter.history, key=lambda end: end.val_accuracy).epoch  # the first of equals, as Keras restores
+        best = BestEpoch(patience=job.patience)
+        self._fit(model, job, images, reporter, best)
+        best.restore(model)
         if policy != "float32":
             trained = model.get_weights()
             keras.config.set_dtype_policy("float32")
             model = build_model(job.plan)
             model.set_weights(trained)
+        write_weights(model, job.weights)
         return Result(
             trial=job.trial,
-            best_epoch=best,
+            best_epoch=best.epoch,
             validation=evaluate(model, images.x_validation, images.y_validation, reporter),
             test=evaluate(model, images.x_test, images.y_test, reporter) if job.evaluate_test else None,
             train_seconds=reporter.train_seconds,
@@ -86,23 +90,46 @@ class Trainer:
             history=tuple(reporter.history),
         )
 
-    def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter) -> None:
+    def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter, best: BestEpoch) -> None:
         batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
+        checkpoint = Checkpoint(job.checkpoint, fingerprint=fingerprint(job), best=best, history=reporter.history)
+        done = self._resume(model, job, checkpoint) if job.resume_from is not None else 0
+        if done >= job.epochs or best.is_over:
+            return  # its last epoch had ended before it was interrupted
         model.fit(
             batches,
             shuffle=False,  # Keras would shuffle the batches once more, from a state that no seed and epoch gives
+            initial_epoch=done,
             epochs=job.epochs,
             validation_data=(images.x_validation, images.y_validation),
             validation_batch_size=EVALUATION_BATCH_SIZE,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
                 reporter,
-                keras.callbacks.EarlyStopping(
-                    monitor="val_accuracy", mode="max", patience=job.patience, restore_best_weights=True
-                ),
+                best,
+                checkpoint,
             ],
             verbose=0,
         )
+
+    def _resume(self, model: keras.Model, job: Job, checkpoint: Checkpoint) -> int:
+        """Go on from the attempt before, if its checkpoint is there and whole.
+
+        Returns:
+            Epochs done.
+        """
+        if job.resume_from is None or not job.resume_from.exists():
+            self._send(Resumed(trial=job.trial, history=(), problem="there is no checkpoint on this host"))
+            return 0
+        try:
+            history = checkpoint.read(model, job.resume_from, trial=job.trial)
+        except CheckpointError as error:
+            self._send(Resumed(trial=job.trial, history=(), problem=str(error)))
+            return 0
+        checkpoint.write(model, job.checkpoint)  # so that this attempt, cut at once, loses nothing either
+        job.resume_from.unlink(missing_ok=True)
+        self._send(Resumed(trial=job.trial, history=history, problem=None))
+        return len(history)
 
     def _split(self, job: Job) -> Split:
         key = (job.data, job.seed, job.limit)

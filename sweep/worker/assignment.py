@@ -10,6 +10,7 @@ from storage import Store
 from sweep.data.dataset import DataReference
 from sweep.identity import Identity
 from sweep.standing import End
+from sweep.trial_files import TrialFiles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,9 @@ class Assignment:
     Attributes:
         deadline: When this run ends, in seconds since the epoch, or None.
         backbone_weights: Weights file of each backbone; empty for random ones.
+        files: Where trials keep checkpoints and weights.
+        logs: Folder of the trainers' logs.
+        marks: Folder where this host's workers show that they live.
     """
 
     store: Store
@@ -31,7 +35,9 @@ class Assignment:
     deterministic: bool
     deadline: float | None
     slots: int | None
+    files: TrialFiles
     logs: Path
+    marks: Path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,9 @@
 """The store thread: the study's calls in order, so that a slow store delays decisions and never training."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -27,6 +29,7 @@ class Bookkeeper:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._closing = threading.Event()
+        self._last_outage = -math.inf
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     def submit(self, call: Callable[[], Value]) -> "Future[Value | None]":
@@ -38,6 +41,10 @@ class Bookkeeper:
         future = self._executor.submit(self._run, call)
         future.add_done_callback(lambda _: self._wake())
         return future
+
+    def seconds_since_outage(self) -> float:
+        """Since a call last failed because the store was away."""
+        return time.monotonic() - self._last_outage
 
     def close(self) -> None:
         """Finish what is queued, without waiting out a further outage."""
@@ -53,6 +60,7 @@ class Bookkeeper:
                 log.info("a trial was given up by another worker; its late result is dropped")
                 return None
             except (*OUTAGES, StorageError) as error:
+                self._last_outage = time.monotonic()
                 if self._closing.is_set():
                     raise
                 pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]

@@ -18,6 +18,7 @@ from sweep.identity import Identity
 from sweep.samplers import make_pruner, make_sampler
 from sweep.standing import End, standing
 from sweep.worker.ledger import give_back, write_failure
+from sweep.worker.liveness import WorkerMark
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,32 @@ class Ended:
     reason: End
 
 
-def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Identity) -> Claim | Wait | Ended:
-    """Claim a waiting trial, or draw a new one, unless the budget is spent or reserved."""
+def claim(
+    store: Store,
+    study: optuna.Study,
+    space: SearchSpace,
+    identity: Identity,
+    mark: WorkerMark,
+    *,
+    trust_heartbeats: bool = True,
+) -> Claim | Wait | Ended:
+    """Claim a waiting trial, or draw a new one, unless the budget is spent or reserved.
+
+    Args:
+        store: The store.
+        study: The study.
+        space: Its search space.
+        identity: Its terms.
+        mark: This worker's mark.
+        trust_heartbeats: Whether a trial without heartbeats may be given up; not so after an outage of the store,
+            when nobody's heartbeats arrived. Default: True.
+    """
     with store.lock(study.study_name):
-        for stale in store.stale_trials(study):
-            give_back(study, stale, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
+        for lost in store.running_trials(study):
+            if mark.is_dead(lost.user_attrs.get("worker")):
+                give_back(study, lost, FailureKind.INTERRUPTED, "its worker died", max_retries=0)
+        for lost in store.stale_trials(study) if trust_heartbeats else ():
+            give_back(study, lost, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
         trials = study.get_trials(deepcopy=False)
         # The attributes are read anew: another command may have changed the budget.
         fresh = store.load(study.study_name)
@@ -71,6 +93,7 @@ def claim(store: Store, study: optuna.Study, space: SearchSpace, identity: Ident
         if now.finished + now.running >= budget.trials:
             return Wait()
         trial = _ask(study, trials)
+        trial.set_user_attr("worker", mark.name)
         store.record_heartbeat(trial)
     attributes = trial.user_attrs
     draw = attributes.get("draw", 0)

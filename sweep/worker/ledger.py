@@ -46,6 +46,13 @@ def write_start(trial: optuna.Trial, plan: LayerPlan, identity: Identity, traine
     )
 
 
+def write_resumed(trial: optuna.Trial, history: tuple[EpochEnd, ...]) -> None:
+    """Record that a retry goes on after the epochs of the attempt before; none if it begins again."""
+    _write(trial, {"resumed_from_epoch": len(history)})
+    for end in history:
+        trial.report(end.val_accuracy, step=end.epoch)
+
+
 def write_epoch(trial: optuna.Trial, end: EpochEnd, *, may_prune: bool) -> str | None:
     """Report an epoch's validation accuracy and ask the pruner.
 

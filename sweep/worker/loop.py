@@ -11,10 +11,11 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
 
+from storage.engines import GRACE_SECONDS
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Stopped
+from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Resumed, Stopped
 from sweep.runs import stops
 from sweep.standing import End
 from sweep.titles import title_of
@@ -23,6 +24,7 @@ from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.beats import Beats
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
+from sweep.worker.liveness import WorkerMark
 from sweep.worker.observer import Observer
 from sweep.worker.outcomes import Outcomes
 from sweep.worker.slots import Slot, Work, open_slots
@@ -72,15 +74,8 @@ class Worker:
             self._on, call=self._call, beats=self._beats, observer=self._observer, estimator=self._estimator
         )
         try:
-            while self._end is None or self._is_busy():
-                self._wait()
-                self._settle_calls()
-                self._watch_clock()
-                if self._end is None:
-                    self._look_for_stops()
-                    for slot in self._slots:
-                        self._claim(slot)
-                self._observer.tick()
+            with WorkerMark(self._on.marks) as self._mark:
+                return self._work()
         finally:
             for slot in self._slots:
                 slot.trainer.kill()
@@ -90,6 +85,18 @@ class Worker:
                 signal.signal(name, handler)
             os.close(self._wake_read)
             os.close(self._wake_write)
+
+    def _work(self) -> RunEnd:
+        while self._end is None or self._is_busy():
+            self._wait()
+            self._settle_calls()
+            self._watch_clock()
+            if self._end is None:
+                self._look_for_stops()
+                for slot in self._slots:
+                    self._claim(slot)
+            self._observer.tick()
+        self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)
         return self._end
 
     def _is_busy(self) -> bool:
@@ -172,7 +179,12 @@ class Worker:
             return
         slot.claiming = True
         on = self._on
-        self._call(lambda: claim(on.store, on.study, on.space, on.identity), functools.partial(self._claimed, slot))
+        # During an outage nobody's heartbeats arrived: the silent get a full grace period to be heard again.
+        trust = self._books.seconds_since_outage() > GRACE_SECONDS
+        self._call(
+            lambda: claim(on.store, on.study, on.space, on.identity, self._mark, trust_heartbeats=trust),
+            functools.partial(self._claimed, slot),
+        )
 
     def _claimed(self, slot: Slot, answer: Claim | Wait | Ended | None) -> None:
         slot.claiming = False
@@ -195,6 +207,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a family's own code, perhaps from another package
             self._outcomes.cannot_be_built(trial, title, str(error))
             return
+        retried = claimed.attributes.get("retry_of")
         work = Work(
             trial=trial,
             title=title,
@@ -214,6 +227,9 @@ class Worker:
                 deterministic=on.deterministic,
                 backbone_weights=on.backbone_weights.get(plan.backbone or ""),
                 evaluate_test="baseline" in claimed.attributes,
+                checkpoint=on.files.checkpoint(trial.number),
+                resume_from=None if retried is None else on.files.checkpoint(retried),
+                weights=on.files.weights(trial.number),
             ),
         )
         self._beats.start(trial)
@@ -238,11 +254,16 @@ class Worker:
         if isinstance(answer, Progress):
             self._estimator.learn(work.plan, answer.images_per_second)
             self._observer.progress(work, answer)
+        elif isinstance(answer, Resumed):
+            self._outcomes.resumed(work, answer)
         elif isinstance(answer, EpochEnd):
             self._outcomes.epoch_ended(slot, work, answer)
         else:
             slot.work = None
             self._outcomes.trial_ended(work, answer)
+            if slot.has_grown():
+                slot.trainer.kill()
+                slot.replace_trainer()
 
     def _trainer_died(self, slot: Slot, how: str) -> None:
         work, slot.work = slot.work, None

@@ -11,7 +11,8 @@ from sweep.budget import read_budget
 from sweep.environment import oom_kills
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Failure, Result, Stopped
+from sweep.messages import EpochEnd, Failure, Result, Resumed, Stopped
+from sweep.trial_files import remove
 from sweep.worker import ledger
 from sweep.worker.assignment import Assignment
 from sweep.worker.beats import Beats
@@ -57,6 +58,15 @@ class Outcomes:
             lambda _: self._tell(trial.number, title, "failed", None, f"invalid: {message}"),
         )
 
+    def resumed(self, work: Work, answer: Resumed) -> None:
+        """The trainer goes on from a checkpoint: what was reported before belongs to this attempt too."""
+        work.history[:] = answer.history
+        if answer.problem is not None:
+            self._observer.note(f"trial {work.number}  begins again: {answer.problem}")
+        else:
+            self._observer.note(f"trial {work.number}  goes on after epoch {len(answer.history)}  {work.title}")
+        self._call(lambda: ledger.write_resumed(work.trial, answer.history), lambda _: None)
+
     def epoch_ended(self, slot: Slot, work: Work, end: EpochEnd) -> None:
         """Report an epoch, and stop the trainer if the pruner says so."""
         work.history.append(end)
@@ -95,24 +105,34 @@ class Outcomes:
     def _complete(self, work: Work, result: Result) -> None:
         study, trial = self._on.study, work.trial
         self._estimator.remember(work.plan, result)
+
+        def write() -> float:
+            value = ledger.write_result(study, trial, result)
+            self._tidy()
+            return value
+
         self._call(
-            lambda: ledger.write_result(study, trial, result),
+            write,
             lambda value: self._end(work, "complete", value, f"in float32, best epoch {result.best_epoch}"),
         )
 
     def _prune(self, work: Work, because: str) -> None:
         study, trial, history = self._on.study, work.trial, tuple(work.history)
-        self._call(
-            lambda: ledger.write_pruned(study, trial, history, because),
-            lambda _: self._end(work, "pruned", None, because),
-        )
+
+        def write() -> None:
+            ledger.write_pruned(study, trial, history, because)
+            self._tidy()
+
+        self._call(write, lambda _: self._end(work, "pruned", None, because))
 
     def _fail(self, work: Work, kind: FailureKind, message: str) -> None:
         study, trial, history = self._on.study, work.trial, tuple(work.history)
-        self._call(
-            lambda: ledger.write_failure(study, trial, kind, message, history),
-            lambda _: self._end(work, "failed", None, f"{kind.value}: {message}"),
-        )
+
+        def write() -> None:
+            ledger.write_failure(study, trial, kind, message, history)
+            self._tidy()
+
+        self._call(write, lambda _: self._end(work, "failed", None, f"{kind.value}: {message}"))
 
     def _give_back(self, work: Work, kind: FailureKind, message: str) -> None:
         on, trial = self._on, work.trial
@@ -127,6 +147,11 @@ class Outcomes:
             self._end(work, state, None, f"{kind.value}: {message}{way}")
 
         self._call(give_back, told)
+
+    def _tidy(self) -> None:
+        """Remove the checkpoint of a trial that ended, and weights that are no longer among the best."""
+        on = self._on
+        remove(on.files.surplus(on.study, keep=read_budget(on.study).keep))
 
     def _end(self, work: Work, state: str, value: float | None, text: str) -> None:
         self._beats.stop(work.number)

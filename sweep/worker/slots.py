@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import optuna
+import psutil
 
 from search_spaces.plan import LayerPlan
 from sweep.environment import cpu_count, default_slots, gpu_ids, oom_kills
 from sweep.failures import FailureKind
 from sweep.messages import EpochEnd, Job, Ready, Stop
 from sweep.worker.trainer_process import SILENT_SECONDS, STOP_SECONDS, TrainerProcess
+
+GROWTH = 2  # times what it held after its first trial
+MEMORY_SHARE = 0.25  # of the host's memory, for all trainers together
 
 
 @dataclass(kw_only=True)
@@ -49,9 +53,10 @@ class Slot:
         log: File for what the trainer prints.
         gpu: Its GPU, or None.
         threads: Its processor threads.
+        memory_share: Share of this host's memory that its trainer may keep between trials.
     """
 
-    def __init__(self, *, index: int, log: Path, gpu: str | None, threads: int) -> None:
+    def __init__(self, *, index: int, log: Path, gpu: str | None, threads: int, memory_share: float) -> None:
         self.index = index
         self.log = log
         self.ready: Ready | None = None
@@ -60,6 +65,8 @@ class Slot:
         self.claim_after = 0.0  # monotonic seconds: a study that told us to wait is asked again then
         self._gpu = gpu
         self._threads = threads
+        self._memory_share = memory_share
+        self._first_bytes = 0
         self.trainer = self._spawn()
 
     def _spawn(self) -> TrainerProcess:
@@ -68,6 +75,7 @@ class Slot:
     def replace_trainer(self) -> None:
         """Start a new trainer in place of one that ended."""
         self.ready = None
+        self._first_bytes = 0
         self.trainer = self._spawn()
 
     def begin(self, work: Work) -> None:
@@ -75,6 +83,12 @@ class Slot:
         self.work = work
         self.trainer.last_sign = time.monotonic()
         self.trainer.send(work.job)
+
+    def has_grown(self) -> bool:
+        """Whether the trainer holds far more memory than after its first trial, and more than its share."""
+        now = self.trainer.memory_bytes()
+        self._first_bytes = self._first_bytes or now
+        return now > GROWTH * self._first_bytes and now > psutil.virtual_memory().total * self._memory_share
 
     def stop(self, why: FailureKind | str) -> None:
         """Tell the trainer to stop its trial; the first reason stands."""
@@ -111,6 +125,7 @@ def open_slots(count: int | None, *, logs: Path) -> list[Slot]:
             log=logs / f"trainer-{index}.log",
             gpu=gpus[index % len(gpus)] if gpus else None,
             threads=threads,
+            memory_share=MEMORY_SHARE / wanted,
         )
         for index in range(wanted)
     ]

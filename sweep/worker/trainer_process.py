@@ -11,9 +11,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from sweep.environment import trainer_environment
 from sweep.messages import Answer, Job, Stop
 
+TRAINER_MODULE = "sweep.trainer.main"
 STOP_SECONDS = 7.0  # a trainer that does not obey a stop for so long is killed
 SILENT_SECONDS = 600.0  # a trainer that says nothing for so long, or ten of its longest epochs, is killed
 
@@ -35,7 +38,7 @@ class TrainerProcess:
             # A program of its own rather than a fork of ours: its environment must be set before Keras is
             # imported. In a session of its own, so that Ctrl-C reaches the worker alone.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "sweep.trainer.main", str(theirs.fileno())],
+                [sys.executable, "-m", TRAINER_MODULE, str(theirs.fileno())],
                 env=trainer_environment(gpu=gpu, threads=threads),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -60,6 +63,13 @@ class TrainerProcess:
             return None
         self.last_sign = time.monotonic()
         return answer
+
+    def memory_bytes(self) -> int:
+        """Its resident memory; 0 if it is gone."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
 
     def kill(self) -> str:
         """End it at once and say how it ended."""

@@ -1,5 +1,8 @@
 """How trials are claimed, repeated and given back, by one process and by many."""
 
+import multiprocessing
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from sweep.standing import End
 from sweep.worker import bookkeeper, claiming, ledger
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
+from sweep.worker.liveness import WorkerMark
 
 SPACE = find_space("isolated")
 REPORTED = [SPACE.from_dict(experiment.configuration) for experiment in SPACE.reported]
@@ -62,6 +66,11 @@ PREPARED = Prepared(
 TRIALS = len(REPORTED) + 16
 
 
+def history_of(claimed):
+    """What a trial brought along, without the mark of the worker that claimed it."""
+    return {name: value for name, value in claimed.attributes.items() if name != "worker"}
+
+
 @pytest.fixture
 def store(location):
     with open_store(location, write=True) as opened:
@@ -75,9 +84,16 @@ def study(store):
 
 
 @pytest.fixture
-def claim_next(store, study):
+def mark(tmp_path):
+    """The mark of a worker of this host."""
+    with WorkerMark(tmp_path / "workers") as made:
+        yield made
+
+
+@pytest.fixture
+def claim_next(store, study, mark):
     """Claim as a worker does."""
-    return lambda: claim(store, study, SPACE, IDENTITY)
+    return lambda **options: claim(store, study, SPACE, IDENTITY, mark, **options)
 
 
 @pytest.fixture
@@ -153,11 +169,11 @@ def test_a_creation_that_was_cut_short_is_completed(store):
     assert len(waiting(study)) == len(REPORTED)
 
 
-def test_baselines_come_first_as_reported_then_draws_by_number(store):
+def test_baselines_come_first_as_reported_then_draws_by_number(store, mark):
     study, _ = create_or_resume(PREPARED, store, BudgetChange(trials=100))
     claims = []
     for _ in range(len(REPORTED) + 3):
-        claims.append(claim(store, study, SPACE, IDENTITY))
+        claims.append(claim(store, study, SPACE, IDENTITY, mark))
         study.tell(claims[-1].trial, 0.5)
     baselines, drawn = claims[: len(REPORTED)], claims[len(REPORTED) :]
     assert [each.configuration for each in baselines] == REPORTED
@@ -172,21 +188,23 @@ def test_baselines_come_first_as_reported_then_draws_by_number(store):
 # The budget
 
 
-def _work(start, location):
+def _work(start, location, marks):
     finished = 0
-    with open_store(location, write=True) as store:
+    with open_store(location, write=True) as store, WorkerMark(marks) as mark:
         study = store.load("isolated")
         start.wait()
-        while not isinstance(answer := claim(store, study, SPACE, IDENTITY), Ended):
+        while not isinstance(answer := claim(store, study, SPACE, IDENTITY, mark), Ended):
             if isinstance(answer, Claim):
                 study.tell(answer.trial, answer.trial.number / 1000)
                 finished += 1
     return finished
 
 
-def test_eight_processes_finish_exactly_what_the_budget_allows_and_draw_what_one_would(at_once, location, store):
+def test_eight_processes_finish_exactly_what_the_budget_allows_and_draw_what_one_would(
+    at_once, location, store, tmp_path
+):
     study, _ = create_or_resume(PREPARED, store, BudgetChange(trials=TRIALS))
-    assert sum(at_once(8, _work, location)) == TRIALS
+    assert sum(at_once(8, _work, location, tmp_path / "workers")) == TRIALS
     trials = study.get_trials()
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * TRIALS
     baselines = Counter(trial.user_attrs["baseline"] for trial in trials if "baseline" in trial.user_attrs)
@@ -309,7 +327,7 @@ def test_a_trial_given_back_is_claimed_with_its_parameters_and_history(study, cl
     failed = study.get_trials()[first.trial.number]
     assert (failed.state, failed.user_attrs["failure"]) == (TrialState.FAIL, "interrupted")
     assert second.configuration == first.configuration
-    assert second.attributes == {"attempt": 2, "retry_of": first.trial.number, "draw": 1, "interruptions": 1}
+    assert history_of(second) == {"attempt": 2, "retry_of": first.trial.number, "draw": 1, "interruptions": 1}
 
 
 def test_a_retry_takes_no_draw(study, claim_next, give_back):
@@ -348,7 +366,7 @@ def test_a_retry_that_is_enqueued_between_counting_and_asking_keeps_its_history(
         return now
 
     monkeypatch.setattr(claiming, "standing", count_before_the_retry)
-    assert claim_next().attributes == {"attempt": 2, "draw": 5}
+    assert history_of(claim_next()) == {"attempt": 2, "draw": 5}
 
 
 def test_a_silent_worker_s_trial_is_failed_and_waits_again(study, claim_next, fall_silent):
@@ -427,3 +445,67 @@ def test_a_result_is_written_after_an_outage_in_mid_sentence(study, claim_next, 
     monkeypatch.setattr(study, "tell", tell_after_two_outages)
     assert books.submit(lambda: ledger.write_result(study, trial, result)).result() == 0.95
     assert study.get_trials()[trial.number].value == 0.95
+
+
+# Workers that died on this host
+
+
+def _claim_and_die(location, marks):
+    """A worker that is killed with a trial in its hands; nothing of it is tidied up."""
+    store = open_store(location, write=True)
+    claim(store, store.load("isolated"), SPACE, IDENTITY, WorkerMark(marks))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def killed_worker(location, study, tmp_path):
+    change_budget(study, BudgetChange(trials=9))
+    worker = multiprocessing.get_context("spawn").Process(target=_claim_and_die, args=(location, tmp_path / "workers"))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+
+
+def test_a_trial_whose_worker_was_killed_here_is_given_back_at_the_next_claim(study, claim_next, killed_worker):
+    claimed = claim_next()
+    lost, retry = study.get_trials()
+    assert lost.state is TrialState.FAIL
+    assert lost.user_attrs["failure"] == "interrupted"
+    assert claimed.trial.number == retry.number
+    assert retry.user_attrs["retry_of"] == lost.number
+    assert claimed.configuration.to_dict() == lost.user_attrs["config"]
+
+
+def test_a_trial_of_a_worker_that_lives_is_left_to_it(study, claim_next, store, tmp_path):
+    change_budget(study, BudgetChange(trials=9))
+    with WorkerMark(tmp_path / "workers") as other:
+        theirs = claim(store, study, SPACE, IDENTITY, other)
+        ours = claim_next()
+    assert ours.trial.number != theirs.trial.number
+    assert study.get_trials()[theirs.trial.number].state is TrialState.RUNNING
+
+
+def test_a_trial_of_a_worker_elsewhere_is_left_until_its_heartbeats_are_missed(study, claim_next, store, tmp_path):
+    change_budget(study, BudgetChange(trials=9))
+    with WorkerMark(tmp_path / "another host's home") as other:
+        theirs = claim(store, study, SPACE, IDENTITY, other)
+    claim_next()
+    assert study.get_trials()[theirs.trial.number].state is TrialState.RUNNING
+
+
+def test_after_an_outage_the_silent_are_not_given_up(study, claim_next, fall_silent):
+    change_budget(study, BudgetChange(trials=9))
+    silent = claim_next().trial
+    fall_silent(silent, 300)
+    claim_next(trust_heartbeats=False)
+    assert study.get_trials()[silent.number].state is TrialState.RUNNING
+    claim_next()
+    assert study.get_trials()[silent.number].state is TrialState.FAIL
+
+
+def test_a_worker_that_left_nothing_behind_leaves_no_mark(tmp_path):
+    with WorkerMark(tmp_path) as mark:
+        mark.is_settled = True
+    assert list(tmp_path.iterdir()) == []
+    with WorkerMark(tmp_path) as other:
+        assert not other.is_dead(mark.name)

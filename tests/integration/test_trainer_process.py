@@ -42,6 +42,9 @@ def job(tmp_path):
         deterministic=False,
         backbone_weights=None,
         evaluate_test=False,
+        checkpoint=tmp_path / "checkpoints" / "7.npz",
+        resume_from=None,
+        weights=tmp_path / "weights" / "7.npz",
     )
 
 

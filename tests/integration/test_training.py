@@ -39,6 +39,9 @@ def job(tmp_path):
         deterministic=False,
         backbone_weights=None,
         evaluate_test=False,
+        checkpoint=tmp_path / "checkpoints" / "7.npz",
+        resume_from=None,
+        weights=tmp_path / "weights" / "7.npz",
     )
 
 
@@ -289,6 +292,7 @@ trainer.run(Job(
     trial=7, plan=find_space("isolated").from_dict({ISOLATED}).plan((28, 28, 1), 10),
     data=DataReference(name="digits", cache_dir=Path({str(tmp_path)!r})), seed=43, limit=40, epochs=1, patience=5,
     batch_size=16, precision="auto", deterministic=True, backbone_weights=None, evaluate_test=True,
+    checkpoint=Path({str(tmp_path)!r}, "7.npz"), resume_from=None, weights=Path({str(tmp_path)!r}, "weights.npz"),
 ))
 result = answers[-1]
 print(trainer.backend, result.dtype_policy, sum(map(sum, result.test.confusion_matrix)), len(result.history))

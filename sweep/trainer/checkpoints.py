@@ -1,0 +1,150 @@
+"""What a trial needs to go on from an epoch's end, in one file that is there whole or not at all."""
+
+import hashlib
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from sweep.messages import EpochEnd, Job
+from sweep.trainer.best_epoch import BestEpoch, trained_variables
+
+CHECKPOINT_SECONDS = 30.0  # at most so often: a large network takes a second to write
+FORMAT = 1
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships without types
+    """Writes the state of training at epoch ends, and reads it back into a fresh network.
+
+    It holds what trains (a frozen backbone is not in it), the optimizer, every random state, the history and the
+    best epoch. Dropout's random state is in neither of Keras's own file formats; without it a resumed trial would
+    drop other units than an uninterrupted one.
+
+    Args:
+        path: File of this attempt.
+        fingerprint: Of the job: a checkpoint of another one is refused.
+        best: The best epoch so far, kept with it.
+        history: The epochs so far, kept with it.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fingerprint: str,
+        best: BestEpoch,
+        history: list[EpochEnd],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._path = path
+        self._fingerprint = fingerprint
+        self._best = best
+        self._history = history
+        self._clock = clock
+        self._written = clock()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write, unless the last file is young."""
+        if self._clock() - self._written >= CHECKPOINT_SECONDS:
+            self.write(self.model, self._path)
+            self._written = self._clock()
+
+    def write(self, model: keras.Model, path: Path) -> None:
+        """Write a checkpoint under a temporary name, then rename it."""
+        state = {
+            "format": FORMAT,
+            "fingerprint": self._fingerprint,
+            "best_epoch": self._best.epoch,
+            "best_value": self._best.value,
+            "waited": self._best.waited,
+            "history": [asdict(end) for end in self._history],
+        }
+        arrays = _named("variable", _values(trained_variables(model)))
+        arrays |= _named("optimizer", _values(model.optimizer.variables))
+        arrays |= _named("best", self._best.weights)
+        write_arrays(path, {"state": np.array(json.dumps(state))} | arrays)
+
+    def read(self, model: keras.Model, path: Path, *, trial: int) -> tuple[EpochEnd, ...]:
+        """Put a checkpoint's state into a compiled network, the best epoch and the history.
+
+        Args:
+            model: The network, compiled.
+            path: The file.
+            trial: Number of the trial that goes on; its history is told again under it.
+
+        Returns:
+            The epochs that are done.
+
+        Raises:
+            CheckpointError: If the file is damaged or belongs to another job; nothing was changed then.
+        """
+        try:
+            # Opened here: NumPy leaves a damaged file open.
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                state = json.loads(str(file["state"]))
+                variables, optimizer, best = (_group(file, name) for name in ("variable", "optimizer", "best"))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"checkpoint {path.name} is damaged: {error}") from error
+        if (state["format"], state["fingerprint"]) != (FORMAT, self._fingerprint):
+            raise CheckpointError(f"checkpoint {path.name} belongs to another job")
+        model.optimizer.build(model.trainable_variables)
+        targets, values = [*trained_variables(model), *model.optimizer.variables], variables + optimizer
+        if [tuple(target.shape) for target in targets] != [value.shape for value in values]:
+            raise CheckpointError(f"checkpoint {path.name} belongs to another network")
+        for target, value in zip(targets, values, strict=True):
+            target.assign(value)
+        self._best.epoch, self._best.value = state["best_epoch"], state["best_value"]
+        self._best.waited, self._best.weights = state["waited"], best
+        self._history[:] = [EpochEnd(**{**end, "trial": trial}) for end in state["history"]]
+        return tuple(self._history)
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be gone on from."""
+
+
+def fingerprint(job: Job) -> str:
+    """What a checkpoint's job must have in common with the one that goes on from it."""
+    same = (job.plan, job.data.name, job.seed, job.limit, job.epochs, job.patience, job.batch_size, job.precision)
+    return hashlib.sha256(repr(same).encode()).hexdigest()
+
+
+def write_weights(model: keras.Model, path: Path) -> None:
+    """Write what was trained, by the variables' paths in the float32 network; a frozen backbone is left out."""
+    write_arrays(path, {variable.path: np.asarray(variable) for variable in trained_variables(model)})
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write named arrays under a temporary name, then rename it: the file is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type] # the stub takes any name for its option
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _group(file: np.lib.npyio.NpzFile, group: str) -> list[np.ndarray]:
+    count = sum(name.startswith(f"{group}/") for name in file.files)
+    return [file[f"{group}/{index}"] for index in range(count)]
+
+
+def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.asarray(variable) for variable in variables]
+
+
+def _named(group: str, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{group}/{index}": array for index, array in enumerate(arrays)}
