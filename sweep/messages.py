@@ -122,7 +122,7 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A trial trained to its end."""
+    """A trial trained to its end; `weights_kept` is False where the disk took no more."""
 
     trial: int
     best_epoch: int
@@ -131,6 +131,7 @@ class Result:
     train_seconds: float
     images_per_second: float | None
     dtype_policy: str
+    weights_kept: bool = True
     history: tuple[EpochEnd, ...] = field(repr=False)
 
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 import os
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from sweep.trainer.best_epoch import BestEpoch, trained_variables
 
 CHECKPOINT_SECONDS = 30.0  # at most so often: a large network takes a second to write
 FORMAT = 1
+
+log = logging.getLogger(__name__)
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships without types
@@ -53,10 +57,11 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
         self._written = clock()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write, unless the last file is young."""
+        """Write, unless the last file is young. A full disk costs the checkpoint, not the trial."""
         if self._clock() - self._written >= CHECKPOINT_SECONDS:
-            self.write(self.model, self._path)
             self._written = self._clock()
+            with disk_problems_logged():
+                self.write(self.model, self._path)
 
     def write(self, model: keras.Model, path: Path) -> None:
         """Write a checkpoint under a temporary name, then rename it."""
@@ -110,6 +115,15 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be gone on from."""
+
+
+@contextmanager
+def disk_problems_logged() -> Iterator[None]:
+    """Go on without a file that cannot be written, and say so in the trainer's log."""
+    try:
+        yield
+    except OSError as error:
+        log.warning("not written: %s", error)
 
 
 def fingerprint(job: Job) -> str:

@@ -16,7 +16,13 @@ from sweep.messages import Answer, Evaluation, Failure, Job, Result, Resumed, St
 from sweep.metrics import confusion_matrix, cross_entropy
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.best_epoch import BestEpoch
-from sweep.trainer.checkpoints import Checkpoint, CheckpointError, fingerprint, write_weights
+from sweep.trainer.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    disk_problems_logged,
+    fingerprint,
+    write_weights,
+)
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
 
@@ -78,7 +84,8 @@ class Trainer:
             keras.config.set_dtype_policy("float32")
             model = build_model(job.plan)
             model.set_weights(trained)
-        write_weights(model, job.weights)
+        with disk_problems_logged():
+            write_weights(model, job.weights)
         return Result(
             trial=job.trial,
             best_epoch=best.epoch,
@@ -87,6 +94,7 @@ class Trainer:
             train_seconds=reporter.train_seconds,
             images_per_second=reporter.images_per_second,
             dtype_policy=policy,
+            weights_kept=job.weights.exists(),
             history=tuple(reporter.history),
         )
 
@@ -126,8 +134,9 @@ class Trainer:
         except CheckpointError as error:
             self._send(Resumed(trial=job.trial, history=(), problem=str(error)))
             return 0
-        checkpoint.write(model, job.checkpoint)  # so that this attempt, cut at once, loses nothing either
-        job.resume_from.unlink(missing_ok=True)
+        with disk_problems_logged():
+            checkpoint.write(model, job.checkpoint)  # so that this attempt, cut at once, loses nothing either
+            job.resume_from.unlink(missing_ok=True)
         self._send(Resumed(trial=job.trial, history=history, problem=None))
         return len(history)
 

@@ -105,6 +105,8 @@ class Outcomes:
     def _complete(self, work: Work, result: Result) -> None:
         study, trial = self._on.study, work.trial
         self._estimator.remember(work.plan, result)
+        if not result.weights_kept:
+            self._observer.note(f"trial {work.number}  its weights could not be written; see the trainer's log")
 
         def write() -> float:
             value = ledger.write_result(study, trial, result)

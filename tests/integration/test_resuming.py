@@ -165,3 +165,14 @@ def test_a_checkpoint_holds_dropouts_random_states_but_no_frozen_backbone():
     weights = sum(int(np.prod(variable.shape)) for variable in kept if "seed_generator" not in variable.path)
     assert weights == plan.trainable_parameters
     keras.utils.clear_session()
+
+
+def test_a_full_disk_costs_checkpoints_and_weights_but_not_the_trial(job, train, monkeypatch):
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    result = train(job)[-1]
+    assert isinstance(result, Result)
+    assert len(result.history) == 4
+    assert result.weights_kept is False
