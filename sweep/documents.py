@@ -11,13 +11,14 @@ from optuna.trial import FrozenTrial, TrialState
 from search_spaces import ConfigurationError, SearchSpace
 from sweep.budget import read_budget
 from sweep.identity import read_identity
-from sweep.standing import standing
+from sweep.standing import standing_of
+from sweep.trial_files import TrialFiles
 
 
 def study_document(study: optuna.Study) -> dict[str, Any]:
     """One row of `sweep studies`."""
     identity = read_identity(study)
-    now = standing(study.get_trials(deepcopy=False), read_budget(study), study.user_attrs)
+    now = standing_of(study)
     return {
         "study": study.study_name,
         "family": None if identity is None else identity.family,
@@ -29,10 +30,15 @@ def study_document(study: optuna.Study) -> dict[str, Any]:
     }
 
 
-def status_document(study: optuna.Study) -> dict[str, Any]:
-    """What `sweep status` says."""
+def status_document(study: optuna.Study, files: TrialFiles | None = None) -> dict[str, Any]:
+    """What `sweep status` says.
+
+    Args:
+        study: The study.
+        files: Its trials' files on this host, to be measured. Default: None.
+    """
     identity, budget = read_identity(study), read_budget(study)
-    now = standing(study.get_trials(deepcopy=False), budget, study.user_attrs)
+    now = standing_of(study)
     best = None if now.best is None else {"number": now.best.number, "value": now.best.value}
     return study_document(study) | {
         "trials_wanted": budget.trials,
@@ -44,7 +50,20 @@ def status_document(study: optuna.Study) -> dict[str, Any]:
         "max_retries": budget.max_retries,
         "quick_look": None if identity is None else identity.quick_look,
         "identity": None if identity is None else identity.to_dict(),
+        # The name of another tool's study may be any path: no files are looked for.
+        "disk_bytes": None if files is None or identity is None else files.size(),
+        "epochs_saved": None if identity is None else _epochs_saved(study, identity.epochs),
     }
+
+
+def _epochs_saved(study: optuna.Study, epochs: int) -> int:
+    """Epochs that pruned trials were spared; a repeat was not trained at all, whatever it copied."""
+    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
+    return sum(
+        max(0, epochs - trial.user_attrs["epochs_run"])
+        for trial in pruned
+        if "epochs_run" in trial.user_attrs and "reused_from" not in trial.user_attrs
+    )
 
 
 def trial_documents(study: optuna.Study, space: SearchSpace | None) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from sweep.budget import Budget
+from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 
 MAX_REPEATS = 20  # proposals in a row that are all known: the space has nothing new to offer
@@ -67,6 +68,11 @@ def standing(trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[
         ended=None,
     )
     return Standing(**(vars(result) | {"ended": _ended(result, trials, budget, attributes)}))
+
+
+def standing_of(study: optuna.Study) -> Standing:
+    """Where a study stands now."""
+    return standing(study.get_trials(deepcopy=False), read_budget(study), study.user_attrs)
 
 
 def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[str, Any]) -> End | None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -46,11 +47,11 @@ class TrialFiles:
         trials = study.get_trials(deepcopy=False)
         running = {trial.number for trial in trials if trial.state is TrialState.RUNNING}
         # Of running ones too: their trainer may not have read it yet.
-        retried = {trial.user_attrs.get("retry_of") for trial in trials if not trial.state.is_finished()}
+        retried = {trial.user_attrs.get("retry_of") for trial in trials if not trial.state.is_finished()} - {None}
         kept = running | numbers_to_keep(trials, keep=keep)
         return [
-            *(path for path in checkpoints if _number_of(path) not in running | retried),
-            *(path for path in weights if _number_of(path) not in kept),
+            *(path for path in checkpoints if _number_of(path) not in running | retried | {None}),
+            *(path for path in weights if _number_of(path) not in kept | {None}),
         ]
 
     def size(self) -> int:
@@ -93,7 +94,11 @@ def remove(paths: Iterable[Path]) -> int:
 
 def size_of(folder: Path) -> int:
     """Bytes of all files below a folder; 0 if there is none."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a draft that was just renamed
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -101,6 +106,6 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _number_of(path: Path) -> int | None:
-    """The trial a file belongs to; a draft, with a dot in front, belongs to the one that it will be a file of."""
+    """The trial a file belongs to, also as a draft with a dot in front; None for a file that is not ours."""
     number = path.name.lstrip(".").partition(".")[0]
     return int(number) if number.isdecimal() else None

@@ -17,6 +17,7 @@ from sweep.names import nearest
 from sweep.queueing import enqueue_configuration
 from sweep.runs import record_stop
 from sweep.titles import describe
+from sweep.trial_files import TrialFiles
 
 FORMATS = ("config",)
 
@@ -48,16 +49,19 @@ def stop(name: str, place: Place) -> None:
 
 
 def delete(name: str, place: Place, *, yes: bool) -> None:
-    """Delete a study after asking."""
+    """Delete a study and its files after asking."""
     with reading_store(place) as store:
         study = store.load(name)
         count = len(study.get_trials(deepcopy=False))
+        is_ours = read_identity(study) is not None
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked.")
         typer.confirm(f"Delete study '{name}' and its {count} trials?", abort=True)
     with writing_store(place) as store, store.lock(name):
         store.delete(name)
+        if is_ours:  # the name of another tool's study may be any path
+            TrialFiles(place.home, name).delete()
     notes.print(f"Deleted '{name}' and its {count} trials.")
 
 

@@ -201,6 +201,34 @@ def export(
     changing.export(study, place, out=out, format=format, trial=trial, force=force)
 
 
+@app.command()
+@expand
+def gc(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; remove nothing.")] = False,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
+    """Remove this home's checkpoints and weights that nothing in the store needs."""
+    from sweep.cli import housekeeping
+
+    housekeeping.gc(place, dry_run=dry_run, json=json)
+
+
+@app.command()
+@expand
+def doctor(
+    *,
+    fix: Annotated[bool, typer.Option("--fix", help="Put right what can be.")] = False,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
+    """Say what is wrong with the store, the studies, the disk or the data."""
+    from sweep.cli import housekeeping
+
+    raise typer.Exit(housekeeping.doctor(place, fix=fix, json=json))
+
+
 def run() -> None:
     """The entry of the `sweep` command: here, and only here, errors become messages and exit codes."""
     try:
@@ -218,6 +246,7 @@ def run() -> None:
 def _explain(error: Exception) -> tuple[int, str]:
     from search_spaces import ConfigurationError, UnknownFamilyError
     from storage import LocationError, StorageError, UnknownStudyError
+    from storage.engines import OUTAGES
     from sweep.data.source import DataError
     from sweep.errors import UsageError, WorldError
 
@@ -225,6 +254,8 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2, str(error)
     if isinstance(error, WorldError | StorageError | DataError):
         return 1, str(error)
+    if isinstance(error, OUTAGES):
+        return 1, f"The store does not answer: {type(error).__name__}. What is stored is safe; run the command again."
     return 1, f"{type(error).__name__}: {error}\nThis is not expected; --verbose shows where it happened."
 
 

@@ -15,8 +15,10 @@ from sweep.cli.place import notes, out, reading_store
 from sweep.cli.tables import MARKS, trials_table
 from sweep.documents import status_document, study_document, to_json, trial_document, trial_documents
 from sweep.errors import UsageError
+from sweep.housekeeping import counted, format_bytes
 from sweep.identity import read_identity
 from sweep.titles import title_of
+from sweep.trial_files import TrialFiles
 
 
 def families(json: bool) -> None:
@@ -102,7 +104,7 @@ def status(name: str, place: Place, json: bool) -> None:
     """How far a study has come."""
     with reading_store(place) as store:
         study = store.load(name)
-        document = status_document(study)
+        document = status_document(study, TrialFiles(place.home, name))
         running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
     if json:
         _print_json(document)
@@ -115,6 +117,10 @@ def status(name: str, place: Place, json: bool) -> None:
     if document["best"] is not None:
         best = document["best"]
         out.print(f"best      {100 * best['value']:.1f} % validation accuracy, trial {best['number']}")
+    if document["disk_bytes"] is not None:
+        out.print(f"disk      {format_bytes(document['disk_bytes'])} in checkpoints and weights")
+    if document["epochs_saved"]:
+        out.print(f"saved     {counted(document['epochs_saved'], 'epoch')} by pruning")
     out.print(f"ends      {_rules(document)}")
     out.print(f"ended     {document['ended'] or 'not yet'}")
     for trial in running:

@@ -4,24 +4,23 @@ import time
 from dataclasses import fields
 
 import optuna
-from optuna.trial import TrialState
 
 from storage import Store, UnknownStudyError
-from sweep.budget import Budget, BudgetChange, read_budget
+from storage.engines import OUTAGES
+from sweep.budget import BudgetChange, read_budget
+from sweep.cli.announcing import ahead, announce, tell_end
 from sweep.cli.display import LineDisplay, LiveDisplay
 from sweep.cli.options import Limits, Means, Place, Terms, Work
-from sweep.cli.place import make_home, notes, out, reading_store, writing_store
-from sweep.cli.tables import next_steps, trials_table
-from sweep.documents import trial_documents
-from sweep.duration import format_duration, parse_duration
-from sweep.environment import default_slots, versions
+from sweep.cli.place import make_home, notes, reading_store, writing_store
+from sweep.duration import parse_duration
+from sweep.environment import default_slots
 from sweep.errors import UsageError
-from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.estimate import Estimator, study_seconds
 from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
 from sweep.runs import record_begin, record_end, running_deadline
-from sweep.standing import End, Standing, standing
+from sweep.standing import End, standing_of
 from sweep.trial_files import TrialFiles
 from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.loop import Worker
@@ -29,7 +28,6 @@ from sweep.worker.loop import Worker
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
 POLL_SECONDS = 0.5
-LONG_SECONDS = 3600.0  # above it, a quick look is offered
 
 
 def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
@@ -39,7 +37,7 @@ def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
         prepared = prepare(_request(terms, means), store, cache=place.home / "cache")
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change)
-        now = _standing(study)
+        now = standing_of(study)
     _tell(changes)
     notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: sweep join {prepared.name}")
 
@@ -62,13 +60,13 @@ def start(
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
         if dry_run:
-            _announce(prepared, _stored(store, prepared.name), change.trials, estimator)
+            announce(prepared, _stored(store, prepared.name), change.trials, estimator)
             notes.print("Nothing was created: this was a dry run.")
             return 0
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change)
         _tell(changes)
-        _announce(prepared, study, None, estimator)
+        announce(prepared, study, None, estimator)
         record_begin(study, "start", deadline=deadline)
         return _work(prepared, store, study, work, place, estimator, deadline)
 
@@ -86,8 +84,8 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
         estimator = Estimator(
             place.home / "cache" / "rates.json", family=prepared.identity.family, precision=work.precision
         )
-        _announce(prepared, study, None, estimator)
-        if _standing(study).ended is End.FAILURES:
+        announce(prepared, study, None, estimator)
+        if standing_of(study).ended is End.FAILURES:
             notes.print("Its failures ended it; `sweep start` takes it up again.")
             return 0
         record_begin(study, "join")
@@ -119,7 +117,7 @@ def _work(
     estimator: Estimator,
     deadline: float | None,
 ) -> int:
-    now = _standing(study)
+    now = standing_of(study)
     end = RunEnd(reason=now.ended) if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED) else None
     if end is None:
         assignment = Assignment(
@@ -137,7 +135,7 @@ def _work(
             logs=place.home / "logs",
             marks=place.home / "workers",
         )
-        counts = _ahead(prepared, study, None)
+        counts = ahead(prepared, study, None)
         shown = LiveDisplay if notes.is_terminal else LineDisplay
         display = shown(
             notes,
@@ -149,87 +147,17 @@ def _work(
         )
         with display:
             end = Worker(assignment, observer=display, estimator=estimator).run()
-        record_end(study, end.reason)
-    study = store.load(prepared.name)
-    out.print(
-        trials_table(prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look)
-    )
-    notes.print(_why(end, _standing(study), study))
-    for line in next_steps(prepared.name, _standing(study), place):
-        notes.print(line)
+        try:
+            record_end(study, end.reason)
+        except OUTAGES:
+            if end.signal is None:
+                raise
+            notes.print("The store does not answer. What was running here waits again once it does.")
+            return 128 + end.signal
+    tell_end(store.load(prepared.name), prepared, end, place)
     if end.signal is not None:
         return 128 + end.signal
     return 1 if end.reason is End.FAILURES else 0
-
-
-def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
-    budget = read_budget(study)
-    counts = f"{now.complete} complete, {now.pruned} pruned, {now.failed} failed, {now.waiting} waiting"
-    words = {
-        End.TRIALS: f"Done: {now.finished} of {budget.trials} trials finished",
-        End.UNTIL: f"Done: validation accuracy {budget.until} reached",
-        End.TIMEOUT: "The time given with --timeout is over; the same command goes on from here",
-        End.STOPPED: "Stopped; what was running waits again, and the same command goes on from here",
-        End.EXHAUSTED: "Done: the space has nothing new to offer",
-        End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `sweep trials {study.study_name}`",
-    }
-    return f"{words[end.reason]} ({counts})."
-
-
-def _announce(prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator) -> None:
-    identity, (train, validation, test) = prepared.identity, prepared.images
-    look = " (a quick look: no verdict on the report)" if identity.quick_look else ""
-    notes.print(
-        f"Study '{prepared.name}'{look}: family {identity.family}, {identity.dataset} from {prepared.found_data}, "
-        f"{train:,} training, {validation:,} validation and {test:,} test images, "
-        f"at most {identity.epochs} epoch{'' if identity.epochs == 1 else 's'} of batch {identity.batch_size}."
-    )
-    if identity.weights == "none":
-        notes.print("The backbones have random weights: what comes out says nothing about the report.")
-    if study is not None:
-        _warn_of_other_versions(study)
-    ahead = _ahead(prepared, study, trials)
-    if ahead.wanted == 0:
-        return
-    seconds = study_seconds(estimator, prepared.space, identity, ahead)
-    if seconds is None:
-        notes.print("How long it takes is said after the first batches: nothing was measured on this machine yet.")
-        return
-    notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
-    if seconds > LONG_SECONDS and not identity.quick_look:
-        notes.print(
-            f"A quick look first: sweep start --family {identity.family} --limit 1000 --epochs 4 --batch-size 16"
-        )
-
-
-def _warn_of_other_versions(study: optuna.Study) -> None:
-    known = [
-        trial.user_attrs["versions"] for trial in study.get_trials(deepcopy=False) if "versions" in trial.user_attrs
-    ]
-    if not known:
-        return
-    here, before = versions(), known[-1]
-    changed = sorted(name for name in here.keys() | before.keys() if here.get(name) != before.get(name))
-    if changed:
-        listing = ", ".join(f"{name} {before.get(name, 'none')} -> {here.get(name, 'none')}" for name in changed)
-        notes.print(f"Note: its last trial was trained with other versions: {listing}.")
-
-
-def _ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:
-    finished, baselines, wanted = 0, 0, trials or Budget().trials
-    if study is not None:
-        now = _standing(study)
-        finished, wanted = now.finished, trials or read_budget(study).trials
-        baselines = sum(
-            "baseline" in trial.user_attrs and trial.state is TrialState.COMPLETE
-            for trial in study.get_trials(deepcopy=False)
-        )
-    train, validation, _ = prepared.images
-    return Counts(wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation)
-
-
-def _standing(study: optuna.Study) -> Standing:
-    return standing(study.get_trials(deepcopy=False), read_budget(study), study.user_attrs)
 
 
 def _stored(store: Store, name: str) -> optuna.Study | None:

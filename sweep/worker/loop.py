@@ -164,7 +164,7 @@ class Worker:
         self._call(lambda: stops(on.store.load(on.study.study_name)), answered)
 
     def _finish(self, end: RunEnd) -> None:
-        if self._end is not None:
+        if self._end is not None and self._end.reason is not End.EXHAUSTED:
             return
         self._end = end
         if end.reason is not End.EXHAUSTED:  # nothing new is left, but what runs is worth its end

@@ -12,6 +12,8 @@ import optuna
 import pytest
 
 from search_spaces import find_space
+from storage import locate, open_store
+from storage.engines import without_optuna_warnings
 from sweep.cli.main import run
 
 STUDY = "isolated-quick"
@@ -75,8 +77,15 @@ def created(created_home: Path, workplace: Path) -> Path:
 @pytest.fixture
 def one_complete(created: Path) -> Path:
     """The same after the first experiment was trained."""
-    study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{created / 'sweep.db'}")
-    trial = study.ask()
+    # Closed at once: SQLite writes its log into the file when the last connection goes.
+    with open_store(locate(None, created), write=True) as store:
+        _complete_one(store.load(STUDY))
+    return created
+
+
+def _complete_one(study: optuna.Study) -> None:
+    with without_optuna_warnings():
+        trial = study.ask()
     configuration = find_space("isolated").suggest(trial)
     for name, value in {
         "config": configuration.to_dict(),
@@ -86,7 +95,6 @@ def one_complete(created: Path) -> Path:
     }.items():
         trial.set_user_attr(name, value)
     study.tell(trial, 0.5)
-    return created
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""What `start` and `join` say before they work and after: terms, time, why it ended, what to type next."""
+
+import optuna
+from optuna.trial import TrialState
+
+from sweep.budget import Budget, read_budget
+from sweep.cli.options import Place
+from sweep.cli.place import notes, out
+from sweep.cli.tables import next_steps, trials_table
+from sweep.documents import trial_documents
+from sweep.duration import format_duration
+from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.preparation import Prepared
+from sweep.provenance import changed_versions
+from sweep.standing import End, Standing, standing_of
+from sweep.worker.assignment import RunEnd
+
+LONG_SECONDS = 3600.0  # above it, a quick look is offered
+
+
+def tell_end(study: optuna.Study, prepared: Prepared, end: RunEnd, place: Place) -> None:
+    """The table of trials, why the run ended, and what to type next."""
+    out.print(
+        trials_table(prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look)
+    )
+    now = standing_of(study)
+    notes.print(_why(end, now, study))
+    for line in next_steps(prepared.name, now, place):
+        notes.print(line)
+
+
+def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
+    budget = read_budget(study)
+    counts = f"{now.complete} complete, {now.pruned} pruned, {now.failed} failed, {now.waiting} waiting"
+    words = {
+        End.TRIALS: f"Done: {now.finished} of {budget.trials} trials finished",
+        End.UNTIL: f"Done: validation accuracy {budget.until} reached",
+        End.TIMEOUT: "The time given with --timeout is over; the same command goes on from here",
+        End.STOPPED: "Stopped; what was running waits again, and the same command goes on from here",
+        End.EXHAUSTED: "Done: the space has nothing new to offer",
+        End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `sweep trials {study.study_name}`",
+    }
+    return f"{words[end.reason]} ({counts})."
+
+
+def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator) -> None:
+    """What will be trained, and how long that takes at most.
+
+    Args:
+        prepared: The study's terms.
+        study: The study, or None where it does not exist yet.
+        trials: Finished trials wanted, or None: as stored, else the default.
+        estimator: What is known of this machine's speed.
+    """
+    identity, (train, validation, test) = prepared.identity, prepared.images
+    look = " (a quick look: no verdict on the report)" if identity.quick_look else ""
+    notes.print(
+        f"Study '{prepared.name}'{look}: family {identity.family}, {identity.dataset} from {prepared.found_data}, "
+        f"{train:,} training, {validation:,} validation and {test:,} test images, "
+        f"at most {identity.epochs} epoch{'' if identity.epochs == 1 else 's'} of batch {identity.batch_size}."
+    )
+    if identity.weights == "none":
+        notes.print("The backbones have random weights: what comes out says nothing about the report.")
+    if study is not None:
+        changed = changed_versions(study)
+        if changed:
+            notes.print(f"Note: its last trial was trained with other versions: {', '.join(changed)}.")
+    counts = ahead(prepared, study, trials)
+    if counts.wanted == 0:
+        return
+    seconds = study_seconds(estimator, prepared.space, identity, counts)
+    if seconds is None:
+        notes.print("How long it takes is said after the first batches: nothing was measured on this machine yet.")
+        return
+    notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
+    if seconds > LONG_SECONDS and not identity.quick_look:
+        notes.print(
+            f"A quick look first: sweep start --family {identity.family} --limit 1000 --epochs 4 --batch-size 16"
+        )
+
+
+def ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:
+    """How much is still to be trained; arguments as for `announce`."""
+    finished, baselines, wanted = 0, 0, trials or Budget().trials
+    if study is not None:
+        now = standing_of(study)
+        finished, wanted = now.finished, trials or read_budget(study).trials
+        baselines = sum(
+            "baseline" in trial.user_attrs and trial.state is TrialState.COMPLETE
+            for trial in study.get_trials(deepcopy=False)
+        )
+    train, validation, _ = prepared.images
+    return Counts(wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation)

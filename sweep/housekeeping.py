@@ -1,0 +1,258 @@
+"""What a home and its store need put in order: files that nothing needs, trials that nobody trains any more."""
+
+import shutil
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+
+from storage import Store
+from sweep.budget import read_budget
+from sweep.errors import WorldError
+from sweep.failures import FailureKind
+from sweep.identity import read_identity
+from sweep.provenance import changed_versions
+from sweep.trial_files import TrialFiles, remove, size_of
+from sweep.worker.liveness import is_dead
+
+LITTLE_BYTES = 10**9  # free on the home's disk: too little for a study's weights, and soon for its store
+
+
+class Why(StrEnum):
+    """Why a file can go."""
+
+    UNKEPT = "no rule keeps it"
+    DRAFT = "nobody writes it any more"
+    STUDY = "its study is gone"
+    WORKER = "its worker is gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removable:
+    """A file, or a folder with all that is in it, that nothing needs."""
+
+    path: Path
+    bytes: int
+    why: Why
+
+
+def find_removable(store: Store, home: Path) -> list[Removable]:
+    """What nothing needs of checkpoints, weights and workers' marks; the store, logs and the cache are not looked at.
+
+    Files of studies that another tool made are not ours to judge: their names may be any path.
+
+    Args:
+        store: The store, which was read: a study that it does not hold is gone.
+        home: The home.
+    """
+    home = home.absolute()
+    # Listed before the store is read: what a trial or a study that begins meanwhile writes is not in the lists.
+    folders = [path for part in ("checkpoints", "weights") for path in _within(home / part) if path.is_dir()]
+    dead = [path for path in _within(home / "workers") if path.is_file() and is_dead(path.parent, path.name)]
+    studies = [store.load(name) for name in store.study_names()]
+    # Some file systems change the case or composition of names.
+    known = {_folded(study.study_name) for study in studies}
+    needed = {trial.user_attrs.get("worker") for study in studies for trial in _running(study)}
+    found: list[Removable] = []
+    for study in studies:
+        if read_identity(study) is not None:
+            found += _of_study(study, TrialFiles(home, study.study_name))
+    for path in folders:
+        if _folded(path.name) not in known:
+            found.append(Removable(path=path, bytes=size_of(path), why=Why.STUDY))
+    found += [_file(path, Why.WORKER) for path in dead if path.name not in needed]
+    return found
+
+
+def clear(found: Iterable[Removable]) -> None:
+    """Remove what was found; what is gone already is fine.
+
+    Raises:
+        WorldError: If something cannot be removed.
+    """
+    for each in found:
+        try:
+            if each.path.is_dir():
+                shutil.rmtree(each.path)
+            else:
+                remove([each.path])
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise WorldError(f"{each.path} cannot be removed: {error.strerror}.") from error
+
+
+def _of_study(study: optuna.Study, files: TrialFiles) -> list[Removable]:
+    drafts = [
+        path for folder in (files.checkpoint(0).parent, files.weights(0).parent) for path in _within(folder, ".*")
+    ]
+    surplus = files.surplus(study, keep=read_budget(study).keep)
+    written = {path(trial.number) for trial in _running(study) for path in (files.checkpoint, files.weights)}
+    # `.7.npz.123` becomes `7.npz`: only a running trial's draft is still being written.
+    left = {path for path in drafts if path.with_name(path.name[1:].rpartition(".")[0]) not in written}
+    return [
+        *(_file(path, Why.UNKEPT) for path in surplus if path not in left),
+        *(_file(path, Why.DRAFT) for path in sorted(left)),
+    ]
+
+
+def _within(folder: Path, pattern: str = "*") -> list[Path]:
+    """What lies in a folder, if it is there; a link leads elsewhere and is left alone."""
+    return sorted(path for path in folder.glob(pattern) if not path.is_symlink())
+
+
+def _file(path: Path, why: Why) -> Removable:
+    try:
+        return Removable(path=path, bytes=path.stat().st_size, why=why)
+    except FileNotFoundError:
+        return Removable(path=path, bytes=0, why=why)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+# Findings
+
+
+class Verdict(StrEnum):
+    """What a finding means: a note is worth knowing, a problem needs somebody."""
+
+    FINE = "fine"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        what: What was found, for people.
+        verdict: What it means.
+        study: The study it is about, or None.
+        fix: What `mend` does about it, or None where it can do nothing.
+        fixed: Whether that was done.
+    """
+
+    what: str
+    verdict: Verdict
+    study: str | None = None
+    fix: str | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostTrials:
+    """Running trials of one study that nobody trains: their worker is dead, or silent beyond the grace period."""
+
+    dead: list[optuna.Trial] = field(default_factory=list)
+    silent: list[optuna.Trial] = field(default_factory=list)
+
+
+def find_lost(store: Store, study: optuna.Study, home: Path) -> LostTrials:
+    """Running trials that nobody trains any more."""
+    running = store.running_trials(study)
+    dead = [trial for trial in running if is_dead(home / "workers", trial.user_attrs.get("worker"))]
+    known = {trial.number for trial in dead}
+    return LostTrials(dead=dead, silent=[trial for trial in store.stale_trials(study) if trial.number not in known])
+
+
+def examine(store: Store, home: Path) -> list[Finding]:
+    """Look at every study and at the files beside the store; changes nothing."""
+    findings: list[Finding] = []
+    for name in store.study_names():
+        findings += _examine_study(store, store.load(name), home)
+    found = find_removable(store, home)
+    if found:
+        size = format_bytes(sum(each.bytes for each in found))
+        what = f"{counted(len(found), 'file or folder', 'files and folders')} that nothing needs, {size}"
+        findings.append(Finding(what=what, verdict=Verdict.NOTE, fix="removes them, as `sweep gc` does"))
+    else:
+        findings.append(Finding(what="no file that nothing needs", verdict=Verdict.FINE))
+    return findings
+
+
+def mend(store: Store, home: Path) -> None:
+    """Give back the trials that nobody trains, then remove what nothing needs."""
+    from sweep.worker.ledger import give_back  # it draws in scikit-learn: a second that `status` need not wait
+
+    for name in store.study_names():
+        with store.lock(name):
+            study = store.load(name)
+            if read_identity(study) is None:
+                continue
+            lost = find_lost(store, study, home)
+            for trials, why in ((lost.dead, "its worker died"), (lost.silent, "its worker fell silent")):
+                for trial in trials:
+                    give_back(study, trial, FailureKind.INTERRUPTED, why, max_retries=0)
+    clear(find_removable(store, home))
+
+
+def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Finding]:
+    name = study.study_name
+    if read_identity(study) is None:
+        return [Finding(what=f"{name} was made by another tool; left alone", verdict=Verdict.NOTE, study=name)]
+    findings: list[Finding] = []
+    lost = find_lost(store, study, home)
+    for trials, why in ((lost.dead, "is dead"), (lost.silent, "has been silent for too long")):
+        if trials:
+            numbers = ", ".join(str(trial.number) for trial in trials)
+            what = f"{name}: {counted(len(trials), 'running trial')} whose worker {why}: {numbers}"
+            fix = "gives back what nobody trains: it waits again"
+            findings.append(Finding(what=what, verdict=Verdict.PROBLEM, study=name, fix=fix))
+    changed = changed_versions(study)
+    if changed:
+        what = f"{name}: its last trial was trained with other versions: {', '.join(changed)}"
+        findings.append(Finding(what=what, verdict=Verdict.NOTE, study=name))
+    if not findings:
+        running = counted(len(_running(study)), "running trial")
+        findings.append(
+            Finding(what=f"{name}: {running}, none of them lost", verdict=Verdict.FINE, study=name),
+        )
+    return findings
+
+
+def examine_disk(home: Path) -> Finding:
+    """How much is free where the home is, or will be."""
+    home = home.absolute()
+    there = next(folder for folder in (home, *home.parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    return Finding(
+        what=f"{format_bytes(free)} free for {home}",
+        verdict=Verdict.PROBLEM if free < LITTLE_BYTES else Verdict.FINE,
+    )
+
+
+def examine_data(home: Path) -> Finding:
+    """Whether Fashion-MNIST is on this host, whole and unaltered; asks no network."""
+    from sweep.data.dataset import DataError, DataReference, load_dataset  # scikit-learn and pillow: only here
+
+    try:
+        found = load_dataset(DataReference(cache_dir=home / "cache"), download=False)
+    except DataError:
+        return Finding(what="Fashion-MNIST is not on this host; `sweep data` gets it", verdict=Verdict.NOTE)
+    return Finding(what=f"Fashion-MNIST: complete and unaltered, from {found.source}", verdict=Verdict.FINE)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def format_bytes(count: int) -> str:
+    """Bytes for people, in decimal units: `999 B`, `12.3 MB`."""
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.95:
+            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,301 @@
+"""`gc`, `doctor`, and what `status` and `delete` know of files: on real stores, without training."""
+
+import json
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import optuna
+import pytest
+
+from search_spaces import find_space
+from sweep.data.source import DataError
+from sweep.environment import versions
+from sweep.housekeeping import examine_disk, format_bytes
+from sweep.trial_files import TrialFiles
+from sweep.worker.liveness import WorkerMark
+
+STUDY = "isolated-quick"
+Usage = namedtuple("Usage", "free")
+
+
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch):
+    """No host has Fashion-MNIST, and reading it takes a second."""
+
+    def nowhere(*_, **__):
+        raise DataError("not here")
+
+    monkeypatch.setattr("sweep.data.dataset.load_dataset", nowhere)
+
+
+@pytest.fixture
+def files(created):
+    return TrialFiles(created, STUDY)
+
+
+@pytest.fixture
+def study(created):
+    storage = optuna.storages.RDBStorage(f"sqlite:///{created / 'sweep.db'}")
+    yield optuna.load_study(study_name=STUDY, storage=storage)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@pytest.fixture
+def run_trial(study):
+    """A trial of the first waiting experiment, claimed by a worker."""
+
+    def run(worker=None):
+        trial = study.ask()
+        trial.set_user_attr("config", find_space("isolated").suggest(trial).to_dict())
+        trial.set_user_attr("worker", worker)
+        return trial
+
+    return run
+
+
+@pytest.fixture
+def dead_worker(created):
+    """The name of a worker that left its mark and is gone."""
+    with WorkerMark(created / "workers") as mark:
+        pass
+    return mark.name
+
+
+def write(path, size=1000):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    return path
+
+
+def read(outcome):
+    return json.loads(outcome.out)
+
+
+# gc
+
+
+@pytest.fixture
+def litter(created, files, study, run_trial, dead_worker):
+    """What goes, by why; beside it lies what stays."""
+    run_trial("nobody")
+    study.tell(run_trial("nobody"), 0.5)  # trial 1: a reported experiment
+    for kept in (files.checkpoint(0), files.weights(0), files.weights(1)):
+        write(kept)
+    write(files.checkpoint(0).with_name(".0.npz.123"))
+    write(created / "logs" / "trainer.log")
+    write(created / "cache" / "rates.json")
+    gone = created.absolute()
+    write(gone / "weights" / "deleted" / "3.weights.npz", 20)
+    return {
+        str(write(files.checkpoint(1), 500)): "no rule keeps it",
+        str(write(files.weights(1).with_name(".1.weights.npz.123"), 30)): "nobody writes it any more",
+        str(gone / "weights" / "deleted"): "its study is gone",
+        str(gone / "workers" / dead_worker): "its worker is gone",
+    }
+
+
+def test_a_dry_run_says_what_would_go_and_touches_nothing(sweep, litter, nothing_changes):
+    with nothing_changes():
+        document = read(sweep("gc", "--dry-run", "--json"))
+        shown = sweep("gc", "--dry-run").out
+    assert {row["path"]: row["why"] for row in document["removed"]} == litter
+    assert (document["bytes"], document["dry_run"]) == (550, True)
+    assert "1 file that no rule keeps: 500 B" in shown
+    assert "Would be removed: 550 B" in shown
+
+
+def test_what_nothing_needs_goes_and_everything_else_stays(sweep, created, litter):
+    before = {path for path in created.rglob("*") if path.is_file()}
+    document = read(sweep("gc", "--json"))
+    assert {row["path"]: row["why"] for row in document["removed"]} == litter
+    assert (document["bytes"], document["dry_run"]) == (550, False)
+    assert not any(Path(path).exists() for path in litter)
+    gone = before - {path for path in created.rglob("*") if path.is_file()}
+    assert len(gone) == len(litter)
+    assert sweep("gc").out.strip() == "Nothing to remove."
+
+
+def test_a_draft_of_an_attempt_that_is_retried_goes_but_not_its_checkpoint(sweep, files, study, run_trial):
+    study.tell(run_trial(), state=optuna.trial.TrialState.FAIL)
+    study.enqueue_trial({}, user_attrs={"retry_of": 0})
+    checkpoint = write(files.checkpoint(0))
+    draft = write(checkpoint.with_name(".0.npz.123"))
+    assert [row["path"] for row in read(sweep("gc", "--json"))["removed"]] == [str(draft)]
+    assert checkpoint.exists()
+
+
+def test_marks_that_are_held_or_that_a_running_trial_names_stay(sweep, created, run_trial, dead_worker):
+    run_trial(dead_worker)
+    with WorkerMark(created / "workers"):
+        assert read(sweep("gc", "--json"))["removed"] == []
+
+
+def test_files_of_a_study_of_another_tool_are_left_alone(sweep, created, workplace, study):
+    optuna.create_study(study_name="../../mine", storage=study._storage)
+    optuna.create_study(study_name="theirs", storage=study._storage)
+    mine, theirs = write(workplace / "mine" / "7.npz"), write(created / "weights" / "theirs" / "7.npz")
+    assert read(sweep("gc", "--json"))["removed"] == []
+    assert sweep("delete", "../../mine", "--yes").code == 0
+    assert read(sweep("status", "theirs", "--json"))["disk_bytes"] is None
+    assert (mine.exists(), theirs.exists()) == (True, True)
+
+
+def test_without_a_store_nothing_is_touched(sweep, workplace, nothing_changes):
+    write(workplace / "sweep-data" / "weights" / "isolated" / "0.weights.npz")
+    with nothing_changes():
+        told, document = sweep("gc"), read(sweep("gc", "--json"))
+    assert told.code == 0
+    assert "no store" in told.err
+    assert document == {"removed": [], "bytes": 0, "dry_run": False}
+
+
+def test_with_a_store_that_cannot_be_read_nothing_is_touched(sweep, created, nothing_changes):
+    write(created / "weights" / "deleted" / "0.weights.npz")
+    (created / "sweep.db").write_bytes(b"no database " * 100)
+    with nothing_changes():
+        assert sweep("gc").code == 1
+
+
+# doctor
+
+
+def test_a_sound_study_has_no_problem(sweep, created, nothing_changes):
+    with nothing_changes():
+        outcome, document = sweep("doctor"), read(sweep("doctor", "--json"))
+    assert outcome.code == 0
+    assert document["problems"] == 0
+    assert "schema v" in outcome.out
+    assert f"{STUDY}: 0 running trials" in outcome.out
+    assert not any(finding["fix"] for finding in document["findings"])
+
+
+def test_a_trial_whose_worker_is_dead_is_found_and_given_back(sweep, study, run_trial, dead_worker, nothing_changes):
+    run_trial(dead_worker)
+    with nothing_changes():
+        found = sweep("doctor")
+    assert found.code == 1
+    assert "worker is dead: 0" in found.out
+    assert "--fix gives back" in found.out
+    mended = read(sweep("doctor", "--fix", "--json"))
+    (finding,) = [each for each in mended["findings"] if "is dead" in each["what"]]
+    assert (finding["study"], finding["fixed"], mended["problems"]) == (STUDY, True, 0)
+    trials = read(sweep("trials", STUDY, "--json"))
+    assert (trials[0]["state"], trials[0]["user_attrs"]["failure"]) == ("FAIL", "interrupted")
+    assert (trials[-1]["state"], trials[-1]["retry_of"], trials[-1]["baseline"]) == ("WAITING", 0, "isolated-1")
+    assert sweep("doctor").code == 0
+
+
+def test_a_trial_whose_worker_lives_is_left_alone(sweep, created, run_trial):
+    with WorkerMark(created / "workers") as mark:
+        run_trial(mark.name)
+        assert sweep("doctor", "--fix").code == 0
+    assert read(sweep("trials", STUDY, "--json"))[0]["state"] == "RUNNING"
+
+
+def test_a_retry_keeps_the_checkpoint_of_the_trial_given_back(sweep, files, run_trial, dead_worker):
+    run_trial(dead_worker)
+    checkpoint = write(files.checkpoint(0))
+    assert sweep("doctor", "--fix").code == 0
+    assert checkpoint.exists()
+
+
+def test_what_nothing_needs_is_a_note_and_removed_by_fix(sweep, litter, nothing_changes):
+    with nothing_changes():
+        found = sweep("doctor")
+    assert found.code == 0
+    assert "4 files and folders that nothing needs, 550 B" in found.out
+    assert "fixed" in sweep("doctor", "--fix").out
+    assert read(sweep("gc", "--json"))["removed"] == []
+
+
+def test_a_study_of_another_tool_is_told_and_not_touched(sweep, created, study, dead_worker):
+    theirs = optuna.create_study(study_name="theirs", storage=study._storage)
+    theirs.ask().set_user_attr("worker", dead_worker)
+    outcome = sweep("doctor", "--fix")
+    assert outcome.code == 0
+    assert "theirs was made by another tool" in outcome.out
+    assert theirs.trials[0].state.name == "RUNNING"
+
+
+def test_changed_versions_are_a_note(sweep, study, run_trial):
+    trial = run_trial()
+    trial.set_user_attr("versions", versions() | {"keras": "0.1"})
+    study.tell(trial, 0.5)
+    outcome = sweep("doctor")
+    assert outcome.code == 0
+    assert f"keras 0.1 -> {versions()['keras']}" in outcome.out
+
+
+def test_a_full_disk_is_a_problem(sweep, created, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free=10**9 - 1))
+    outcome = sweep("doctor", "--fix")
+    assert outcome.code == 1
+    assert "problem" in outcome.out
+
+
+def test_a_store_that_cannot_be_read_is_a_problem_among_the_findings(sweep, created):
+    (created / "sweep.db").write_bytes(b"no database " * 100)
+    document = read(sweep("doctor", "--json"))
+    assert document["problems"] == 1
+    assert document["findings"][0]["verdict"] == "problem"
+    assert len(document["findings"]) == 3
+
+
+def test_without_a_store_the_doctor_makes_none(sweep, nothing_changes):
+    with nothing_changes():
+        assert sweep("doctor", "--fix").code == 0
+
+
+def test_data_that_is_not_here_is_a_note(sweep, workplace):
+    assert "note     Fashion-MNIST is not on this host" in sweep("doctor").out
+
+
+# status and delete
+
+
+def test_the_status_tells_bytes_on_disk_and_epochs_saved(sweep, files, study, run_trial):
+    write(files.weights(0), 12_300_000)
+    document = read(sweep("status", STUDY, "--json"))
+    assert (document["disk_bytes"], document["epochs_saved"]) == (12_300_000, 0)
+    assert "disk      12.3 MB in checkpoints and weights" in sweep("status", STUDY).out
+    assert "saved" not in sweep("status", STUDY).out
+    study.set_user_attr("identity", study.user_attrs["identity"] | {"epochs": 20})
+    for attributes in ({"epochs_run": 3}, {"epochs_run": 8}, {"epochs_run": 8, "reused_from": 1}):
+        trial = run_trial()
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+    assert read(sweep("status", STUDY, "--json"))["epochs_saved"] == 29
+    assert "saved     29 epochs by pruning" in sweep("status", STUDY).out
+
+
+def test_a_study_is_deleted_with_its_files(sweep, created, files):
+    write(files.checkpoint(0))
+    write(files.weights(0))
+    other = write(TrialFiles(created, "isolated").weights(0))
+    assert sweep("delete", STUDY, "--yes").code == 0
+    assert not files.checkpoint(0).parent.exists()
+    assert not files.weights(0).parent.exists()
+    assert other.exists()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_950, "1.0 MB"),
+        (12_345_678, "12.3 MB"),
+        (2 * 10**12, "2.0 TB"),
+    ],
+)
+def test_bytes_are_told_in_decimal_units(count, text):
+    assert format_bytes(count) == text
+
+
+def test_the_disk_of_a_home_that_is_not_there_yet_is_looked_at_and_nothing_is_made(workplace, nothing_changes):
+    with nothing_changes():
+        assert "free for" in examine_disk(workplace / "a" / "b").what
