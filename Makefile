@@ -16,7 +16,7 @@ help:
 	@echo "make lint       ruff, mypy, import-linter"
 
 sweep: .venv/installed
-	$(BIN)/sweep start --family grouped --limit 800 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
+	$(BIN)/sweep start --family grouped --limit 700 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
 
 test: .venv/installed-dev
 	$(BIN)/pytest -m "not long"
