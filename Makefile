@@ -38,7 +38,7 @@ format: .venv/installed-dev
 lock: .venv/installed-dev
 	$(INSTALL) uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev --extra jax --upgrade \
-		--no-annotate --no-header --no-emit-index-url --quiet -o constraints.txt
+		--no-annotate --no-header --quiet -o constraints.txt
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "sweep needs Python 3.11, 3.12 or 3.13. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,18 +19,18 @@ TRUE_WORDS = frozenset({"true", "on", "yes"})
 FALSE_WORDS = frozenset({"false", "off", "no"})
 
 
-class _Single:
+class _Single(ABC):
     """What the kinds have in common that take one parameter in Optuna, of the same name."""
 
     @property
+    @abstractmethod
     def distribution(self) -> BaseDistribution:
         """Optuna's distribution."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def inert(self) -> int | float | str:
         """The value where the parameter plays no part: constant, so that nothing can be read into it."""
-        raise NotImplementedError
 
     def distributions(self, name: str) -> dict[str, BaseDistribution]:
         """Optuna's distributions of this parameter, in the order in which they are suggested."""
