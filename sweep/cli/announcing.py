@@ -75,7 +75,7 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
     notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
     if seconds > LONG_SECONDS and not identity.quick_look:
         notes.print(
-            f"A quick look first: sweep start --family {identity.family} --limit 1000 --epochs 4 --batch-size 16"
+            f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4 --batch-size 16"
         )
 
 
