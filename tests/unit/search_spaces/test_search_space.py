@@ -221,7 +221,7 @@ def test_a_family_without_parameters_is_told_about_the_decorator():
         width: float = parameter(Uniform(1, 4))
 
         def plan(self, image_shape: tuple[int, int, int], classes: int) -> LayerPlan:
-            raise NotImplementedError
+            raise NotImplementedError  # this test never lays out a network
 
     with pytest.raises(ValueError, match="decorate the class with @dataclass"):
         SearchSpace(name="forgotten", families=(Forgotten,))
