@@ -7,6 +7,9 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Two files at a time: the tests mostly wait for processes. A module's tests share what they set up.
+PARALLEL := -n 2 --dist loadfile
+
 .PHONY: help sweep test test-long lint format lock clean
 
 help:
@@ -19,10 +22,10 @@ sweep: .venv/installed
 	$(BIN)/sweep start --family grouped --limit 700 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
 
 test: .venv/installed-dev
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" $(PARALLEL)
 
 test-long: .venv/installed-dev
-	$(BIN)/pytest -m long --timeout 900
+	$(BIN)/pytest -m long --timeout 900 $(PARALLEL)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
