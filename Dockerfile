@@ -13,7 +13,8 @@ COPY storage storage
 COPY sweep sweep
 RUN pip install --no-cache-dir -c constraints.txt .
 
-RUN useradd --create-home sweep
+# The home is there for a volume to take over its owner.
+RUN useradd --create-home sweep && install --directory --owner=sweep --group=sweep /home/sweep/sweep-data
 USER sweep
 WORKDIR /home/sweep
 CMD ["sweep", "--help"]

@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Two files at a time: the tests mostly wait for processes. A module's tests share what they set up.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help sweep test test-long lint format lock clean
+.PHONY: help sweep test test-long browser lint format lock clean
 
 help:
 	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
@@ -21,11 +21,18 @@ help:
 sweep: .venv/installed
 	$(BIN)/sweep start --family grouped --limit 700 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
 
-test: .venv/installed-dev
+test: .venv/installed-dev browser
 	$(BIN)/pytest -m "not long" $(PARALLEL)
 
-test-long: .venv/installed-dev
+test-long: .venv/installed-dev browser
 	$(BIN)/pytest -m long --timeout 900 $(PARALLEL)
+
+# The tests look at the pages in a real browser: installed where that can be done without asking.
+browser:
+	@command -v chromium chromium-browser google-chrome > /dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && echo "Installing Chromium ..." \
+			&& apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium > /dev/null; } \
+		|| echo "No Chromium here: the browser tests will fail, or are left out by SWEEP_TESTS_WITHOUT_BROWSER=1."
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Where a store is: its URL, read and checked before anything is opened."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from sqlalchemy.exc import ArgumentError
 from storage.errors import LocationError, StorageError
 
 ACCEPTED = "Accepted: sqlite:///PATH (one host) and postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE (many)."
+EMBEDDED = "sweep.db"  # the home's own store
+POSTGRESQL_PORT = 5432
 # SQLite's write-ahead log needs shared memory, which these do not give (https://sqlite.org/wal.html, section 1).
 NETWORK_FILE_SYSTEMS = frozenset(
     {"afpfs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
@@ -39,6 +42,31 @@ class Location:
         found = (self.url.password, self.url.query.get("password"))
         return tuple(str(each) for each in found if each)
 
+    def key_in(self, home: Path) -> str:
+        """What tells this store from others that are used with the same home; neither user nor password is in it.
+
+        A file inside the home is known by its place there, so that the home can be moved. A server is known by the
+        host, port and database of its URL: under another of its names it is another store here.
+
+        Args:
+            home: The home.
+
+        Returns:
+            Eight hexadecimal digits; empty for the home's own store, `sweep.db` in it.
+        """
+        path = self.sqlite_path
+        if path is not None:
+            home, path = home.resolve(), path.resolve()
+            if path == (home / EMBEDDED).resolve():
+                return ""
+            known_by = str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
+        else:
+            # What stands in the query wins, as with the driver; `options` may choose another schema.
+            asked = {"host": self.url.host, "port": self.url.port, "dbname": self.url.database} | dict(self.url.query)
+            host, port = str(asked.get("host") or "").lower(), str(asked.get("port") or POSTGRESQL_PORT)
+            known_by = repr((host, port, asked["dbname"], asked.get("options")))
+        return hashlib.sha256(known_by.encode()).hexdigest()[:8]
+
     def __str__(self) -> str:
         """The URL for people, its password replaced by ***."""
         hidden = {"password": "***"} if "password" in self.url.query else {}
@@ -53,7 +81,7 @@ def locate(storage: str | None, home: Path) -> Location:
             The message never repeats the URL: it may hold a password.
     """
     if storage is None:
-        return Location(url=URL.create("sqlite", database=str(home.absolute() / "sweep.db")))
+        return Location(url=URL.create("sqlite", database=str(home.absolute() / EMBEDDED)))
     try:
         url = make_url(storage)
     except (ArgumentError, ValueError):

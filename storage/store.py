@@ -1,18 +1,17 @@
 """An open store: its studies by name, and the lock of each."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
 from storage.engines import (
-    GRACE_SECONDS,
     make_brief_engine,
     make_reading_storage,
     make_writing_storage,
@@ -111,23 +110,17 @@ class Store:
         """
         if self._rdb is None:
             return []
-        silent = set(self._rdb._get_stale_trial_ids(study._study_id)) | self._never_heard_of(study)
+        silent = self._rdb._get_stale_trial_ids(study._study_id)
         return [optuna.Trial(study, trial_id) for trial_id in sorted(silent)]
 
-    def _never_heard_of(self, study: optuna.Study) -> set[int]:
-        """Old running trials without any heartbeat: their worker died between asking and its first one."""
-        old = datetime.now() - timedelta(seconds=GRACE_SECONDS)
-        running = {
-            trial._trial_id
-            for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if trial.datetime_start is not None and trial.datetime_start < old
-        }
-        if not running or self._rdb is None:
-            return set()
-        with self._rdb.engine.connect() as connection:
-            heard = text("SELECT trial_id FROM trial_heartbeats WHERE trial_id IN :running")
-            rows = connection.execute(heard.bindparams(bindparam("running", list(running), expanding=True)))
-            return running - set(rows.scalars())
+    def now(self) -> float:
+        """Seconds since the epoch by the store's own clock: those of the hosts may be apart."""
+        if self._rdb is None:
+            return time.time()
+        sqlite = self.location.sqlite_path is not None
+        asked = "SELECT (julianday('now') - 2440587.5) * 86400.0" if sqlite else "SELECT extract(epoch FROM now())"
+        with storage_errors(self.location), self._rdb.engine.connect() as connection:
+            return float(connection.execute(text(asked)).scalar_one())
 
     def lock(self, study_name: str) -> AbstractContextManager[None]:
         """The lock of one study, for every process and host that shares this store."""

@@ -12,12 +12,14 @@ from optuna.trial import TrialState
 
 from storage import Store
 from sweep.budget import read_budget
+from sweep.disk_limit import size_of
 from sweep.errors import WorldError
 from sweep.failures import FailureKind
 from sweep.identity import read_identity
 from sweep.provenance import changed_versions
-from sweep.trial_files import TrialFiles, remove, size_of
-from sweep.worker.liveness import is_dead
+from sweep.sizes import format_bytes
+from sweep.trial_files import TrialFiles, remove, study_folders
+from sweep.worker.liveness import is_dead, marks_folder
 
 LITTLE_BYTES = 10**9  # free on the home's disk: too little for a study's weights, and soon for its store
 
@@ -43,7 +45,8 @@ class Removable:
 def find_removable(store: Store, home: Path) -> list[Removable]:
     """What nothing needs of checkpoints, weights and workers' marks; the store, logs and the cache are not looked at.
 
-    Files of studies that another tool made are not ours to judge: their names may be any path.
+    Files of studies that another tool made are not ours to judge: their names may be any path. Neither are those of
+    another store that is used with this home.
 
     Args:
         store: The store, which was read: a study that it does not hold is gone.
@@ -51,8 +54,9 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     """
     home = home.absolute()
     # Listed before the store is read: what a trial or a study that begins meanwhile writes is not in the lists.
-    folders = [path for part in ("checkpoints", "weights") for path in _within(home / part) if path.is_dir()]
-    dead = [path for path in _within(home / "workers") if path.is_file() and is_dead(path.parent, path.name)]
+    folders = list(study_folders(home, store.location))
+    marks = marks_folder(home, store.location)
+    dead = [path for path in _within(marks) if path.is_file() and is_dead(marks, path.name)]
     studies = [store.load(name) for name in store.study_names()]
     # Some file systems change the case or composition of names.
     known = {_folded(study.study_name) for study in studies}
@@ -60,9 +64,9 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     found: list[Removable] = []
     for study in studies:
         if read_identity(study) is not None:
-            found += _of_study(study, TrialFiles(home, study.study_name))
-    for path in folders:
-        if _folded(path.name) not in known:
+            found += _of_study(study, TrialFiles(home, study.study_name, store.location))
+    for path, name in folders:
+        if _folded(name) not in known:
             found.append(Removable(path=path, bytes=size_of(path), why=Why.STUDY))
     found += [_file(path, Why.WORKER) for path in dead if path.name not in needed]
     return found
@@ -97,6 +101,7 @@ def _of_study(study: optuna.Study, files: TrialFiles) -> list[Removable]:
     return [
         *(_file(path, Why.UNKEPT) for path in surplus if path not in left),
         *(_file(path, Why.DRAFT) for path in sorted(left)),
+        *(_file(path, Why.UNKEPT) for path in files.artifacts.orphans(study)),
     ]
 
 
@@ -161,7 +166,9 @@ class LostTrials:
 def find_lost(store: Store, study: optuna.Study, home: Path) -> LostTrials:
     """Running trials that nobody trains any more."""
     running = store.running_trials(study)
-    dead = [trial for trial in running if is_dead(home / "workers", trial.user_attrs.get("worker"))]
+    workers = [(trial, trial.user_attrs.get("worker")) for trial in running]
+    # Claims and names are given under one lock: a trial without a name is a dead worker's, but for an instant.
+    dead = [trial for trial, worker in workers if worker is None or is_dead(marks_folder(home, store.location), worker)]
     known = {trial.number for trial in dead}
     return LostTrials(dead=dead, silent=[trial for trial in store.stale_trials(study) if trial.number not in known])
 
@@ -209,6 +216,7 @@ def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Findin
             what = f"{name}: {counted(len(trials), 'running trial')} whose worker {why}: {numbers}"
             fix = "gives back what nobody trains: it waits again"
             findings.append(Finding(what=what, verdict=Verdict.PROBLEM, study=name, fix=fix))
+    findings += _examine_artifacts(study, TrialFiles(home, name, store.location))
     changed = changed_versions(study)
     if changed:
         what = f"{name}: its last trial was trained with other versions: {', '.join(changed)}"
@@ -219,6 +227,16 @@ def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Findin
             Finding(what=f"{name}: {running}, none of them lost", verdict=Verdict.FINE, study=name),
         )
     return findings
+
+
+def _examine_artifacts(study: optuna.Study, files: TrialFiles) -> list[Finding]:
+    gone = {trial.number: files.artifacts.missing(trial) for trial in study.get_trials(deepcopy=False)}
+    lacking = [str(number) for number, records in gone.items() if records]
+    if not lacking:
+        return []
+    trials = f"trial{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
+    what = f"{counted(sum(map(len, gone.values())), 'artifact')} of {trials}: recorded, but not on this host"
+    return [Finding(what=f"{study.study_name}: {what}", verdict=Verdict.NOTE, study=study.study_name)]
 
 
 def examine_disk(home: Path) -> Finding:
@@ -246,13 +264,3 @@ def examine_data(home: Path) -> Finding:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """`1 trial`, `2 trials`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
-
-
-def format_bytes(count: int) -> str:
-    """Bytes for people, in decimal units: `999 B`, `12.3 MB`."""
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.95:
-            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -3,8 +3,12 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from search_spaces.plan import LayerPlan
 from sweep.data.dataset import DataReference
+from sweep.disk_limit import DiskLimit
 from sweep.failures import FailureKind
 
 
@@ -28,6 +32,7 @@ class Job:
         checkpoint: File of this attempt's checkpoint.
         resume_from: Checkpoint of the attempt before, or None to begin at the first epoch.
         weights: File that the best epoch's weights go into.
+        disk_limit: What both files count against, or None. Default: None.
     """
 
     trial: int
@@ -45,6 +50,7 @@ class Job:
     checkpoint: Path
     resume_from: Path | None
     weights: Path
+    disk_limit: DiskLimit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,9 +126,48 @@ class Evaluation:
     loss: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorstConfusions:
+    """The k wrong predictions that a network was most sure of, the surest first.
+
+    Attributes:
+        images: (k, h, w, c) uint8.
+        true: Their classes, as indices.
+        predicted: What they were taken for.
+        confidence: The probability given to that, 0 to 1.
+    """
+
+    images: npt.NDArray[np.uint8]
+    true: tuple[int, ...]
+    predicted: tuple[int, ...]
+    confidence: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Features:
+    """What a network's last layer sees of n images, on the two principal axes.
+
+    Attributes:
+        points: (n, 2) float32.
+        true: Their classes, as indices.
+        predicted: What they were taken for.
+        explained: Share of the variance that lies on these axes, 0 to 1.
+    """
+
+    points: npt.NDArray[np.float32]
+    true: tuple[int, ...]
+    predicted: tuple[int, ...]
+    explained: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A trial trained to its end; `weights_kept` is False where the disk took no more."""
+    """A trial trained to its end.
+
+    Attributes:
+        weights_kept: False where the disk took no more.
+        confusions: Of validation images, like `features`. Default: None, where a trainer has no pictures to show.
+    """
 
     trial: int
     best_epoch: int
@@ -133,6 +178,8 @@ class Result:
     dtype_policy: str
     weights_kept: bool = True
     history: tuple[EpochEnd, ...] = field(repr=False)
+    confusions: WorstConfusions | None = field(default=None, repr=False)
+    features: Features | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,6 +89,49 @@ def scores(matrix: npt.NDArray[np.integer[Any]]) -> Scores:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """What a confusion matrix says of one class.
+
+    Attributes:
+        images: Images of the class.
+        precision: Share of the images taken for it that are of it; 0 if none was taken for it.
+        recall: Share of its images that were recognised; 0 if it has none.
+        f1: Their harmonic mean.
+        mistaken_for: Index of the class that most of its other images were taken for; None if there are none.
+        mistaken: How many those are.
+    """
+
+    images: int
+    precision: float
+    recall: float
+    f1: float
+    mistaken_for: int | None
+    mistaken: int
+
+
+def class_scores(matrix: npt.NDArray[np.integer[Any]]) -> list[ClassScores]:
+    """Compute the scores of each class.
+
+    Args:
+        matrix: Shape (k, k); rows are the true classes, columns the predicted ones.
+    """
+    hits, predicted, true = np.diagonal(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+    wrong = matrix - np.diag(hits)
+    worst = wrong.argmax(axis=1)
+    return [
+        ClassScores(
+            images=int(true[index]),
+            precision=float(hits[index] / max(predicted[index], 1)),
+            recall=float(hits[index] / max(true[index], 1)),
+            f1=float(2 * hits[index] / max(predicted[index] + true[index], 1)),
+            mistaken_for=int(worst[index]) if wrong[index].any() else None,
+            mistaken=int(wrong[index].max()),
+        )
+        for index in range(len(matrix))
+    ]
+
+
 def cross_entropy(probabilities: npt.NDArray[np.floating[Any]], labels: npt.NDArray[np.integer[Any]]) -> float:
     """Compute the mean sparse categorical cross-entropy in nats, without any penalty term.
 

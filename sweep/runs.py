@@ -15,7 +15,8 @@ def record_begin(study: optuna.Study, event: str, *, deadline: float | None = No
     Args:
         study: The study.
         event: `start` or `join`.
-        deadline: When this run's `--timeout` ends, in seconds since the epoch; its joiners inherit it.
+        deadline: When this run's `--timeout` ends, in seconds since the epoch by the store's clock; its joiners inherit
+            it.
     """
     trials = study.get_trials(deepcopy=False)
     _record(study, {"event": event, "deadline": deadline, "failures": counted_failures(trials)})
@@ -39,7 +40,7 @@ def stops(study: optuna.Study) -> frozenset[str]:
 
 
 def running_deadline(study: optuna.Study) -> float | None:
-    """The deadline of the newest start, in seconds since the epoch; None without one."""
+    """The deadline of the newest start, in seconds since the epoch by the store's clock; None without one."""
     starts = sorted(
         key for key, value in study.user_attrs.items() if key.startswith(RUN_PREFIX) and value["event"] == "start"
     )
@@ -48,6 +49,8 @@ def running_deadline(study: optuna.Study) -> float | None:
 
 
 def _record(study: optuna.Study, event: dict[str, object]) -> None:
-    # The time orders the records; the random end keeps two of one moment apart.
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    study.set_user_attr(f"{RUN_PREFIX}{moment}.{uuid.uuid4().hex[:6]}", event | {"host": host_name()})
+    # The count orders the records, for the clocks of hosts may be apart; the random end keeps two at once apart.
+    order = sum(key.startswith(RUN_PREFIX) for key in study.user_attrs)
+    key = f"{RUN_PREFIX}{order:06}.{uuid.uuid4().hex[:6]}"
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    study.set_user_attr(key, event | {"host": host_name(), "at": at})

@@ -1,15 +1,21 @@
 """What tests of every kind share."""
 
+import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.fashion_mnist import FILES, Sources
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TEST_DATA = Path(__file__).parent.parent / ".test-data"  # kept between runs, ignored by git
 
@@ -49,3 +55,22 @@ def postgres_url(postgres, tmp_path):
         connection.execute(f"CREATE DATABASE {name}")
         yield postgres.get_uri(database=name, driver="psycopg")
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    """The system's Chromium, one for all tests; pages of each test stand in a context of their own."""
+    if os.environ.get("SWEEP_TESTS_WITHOUT_BROWSER") == "1":
+        pytest.skip("SWEEP_TESTS_WITHOUT_BROWSER=1")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.fail("No Chromium: apt-get install chromium, or leave these tests out by SWEEP_TESTS_WITHOUT_BROWSER=1.")
+    from playwright.sync_api import sync_playwright
+
+    # Root has no sandbox; WebGL without a graphics card is drawn by SwiftShader.
+    arguments = ["--no-sandbox", "--use-gl=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield launched
+        launched.close()

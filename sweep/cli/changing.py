@@ -61,7 +61,7 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
     with writing_store(place) as store, store.lock(name):
         store.delete(name)
         if is_ours:  # the name of another tool's study may be any path
-            TrialFiles(place.home, name).delete()
+            TrialFiles(place.home, name, store.location).delete()
     notes.print(f"Deleted '{name}' and its {count} trials.")
 
 

@@ -21,9 +21,9 @@ from sweep.housekeeping import (
     examine_data,
     examine_disk,
     find_removable,
-    format_bytes,
     mend,
 )
+from sweep.sizes import format_bytes
 
 KINDS = {
     Why.UNKEPT: ("file that no rule keeps", "files that no rule keeps"),

@@ -154,6 +154,24 @@ def show(
 
 @app.command()
 @expand
+def baselines(
+    study: StudyArgument,
+    *,
+    tolerance: Annotated[
+        float | None,
+        option("--tolerance", "Percentage points of test accuracy that are no difference; default: 0.5."),
+    ] = None,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
+    """Compare the reported experiments with what the study made of them."""
+    from sweep.cli import evidence
+
+    evidence.baselines(study, place, tolerance=tolerance, json=json)
+
+
+@app.command()
+@expand
 def enqueue(
     study: StudyArgument,
     pairs: Annotated[
@@ -199,6 +217,23 @@ def export(
     from sweep.cli import changing
 
     changing.export(study, place, out=out, format=format, trial=trial, force=force)
+
+
+@app.command()
+@expand
+def dashboard(
+    *,
+    host: Annotated[
+        str, option("--host", "Address to listen at; one that lets others in needs a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, option("--port", "TCP port; 0 takes a free one.", min=0, max=65535)] = 8080,
+    allow_edits: Annotated[bool, option("--allow-edits", "Let the page change and delete studies.")] = False,
+    place: Place,
+) -> None:
+    """Show the studies in a browser; SWEEP_DASHBOARD_PASSWORD in the environment is asked for."""
+    from sweep.cli import serving
+
+    raise typer.Exit(serving.dashboard(place, host=host, port=port, allow_edits=allow_edits))
 
 
 @app.command()

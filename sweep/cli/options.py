@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from sweep.disk_limit import parse_disk_limit
+
 
 class Diagnostics:
     """How much is shown of what went wrong; set by --verbose."""
@@ -69,6 +71,15 @@ class Work:
         str,
         option("--precision", "auto, float32 or mixed_bfloat16; auto takes bfloat16 where the processor has it."),
     ] = "auto"
+    max_disk: Annotated[
+        int | None,
+        option(
+            "--max-disk",
+            "Most that checkpoints and weights in the home may take, as 20GB; default: no limit.",
+            parser=parse_disk_limit,
+            metavar="SIZE",
+        ),
+    ] = None
     deterministic: Annotated[bool, option("--deterministic", "The same weights again on the same machine; slower.")] = (
         False
     )

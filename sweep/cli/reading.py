@@ -10,13 +10,16 @@ from rich.table import Table
 
 from search_spaces import SearchSpace, UnknownFamilyError, describe, find_space, space_names
 from storage import Store
+from storage.artifacts import records_of
+from sweep.cli.curve import curve_lines
 from sweep.cli.options import Place
 from sweep.cli.place import notes, out, reading_store
 from sweep.cli.tables import MARKS, trials_table
 from sweep.documents import status_document, study_document, to_json, trial_document, trial_documents
 from sweep.errors import UsageError
-from sweep.housekeeping import counted, format_bytes
+from sweep.housekeeping import counted
 from sweep.identity import read_identity
+from sweep.sizes import format_bytes
 from sweep.titles import title_of
 from sweep.trial_files import TrialFiles
 
@@ -104,7 +107,7 @@ def status(name: str, place: Place, json: bool) -> None:
     """How far a study has come."""
     with reading_store(place) as store:
         study = store.load(name)
-        document = status_document(study, TrialFiles(place.home, name))
+        document = status_document(study, TrialFiles(place.home, name, store.location))
         running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
     if json:
         _print_json(document)
@@ -152,8 +155,11 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
         known = f"Its trials are 0 to {len(frozen) - 1}." if frozen else "It has none yet."
         raise UsageError(f"Study '{name}' has no trial {number}. {known}")
     document = trial_document(frozen[number], space)
+    artifacts = TrialFiles(place.home, name, store.location).artifacts
+    records = [(record.filename, artifacts.path(record.artifact_id)) for record in records_of(frozen[number])]
     if json:
-        _print_json(document)
+        found = [{"filename": filename, "path": str(path), "exists": path.is_file()} for filename, path in records]
+        _print_json(document | {"artifacts": found})
         return
     attributes = document["user_attrs"]
     out.print(f"{name}, trial {number}: {title_of(attributes, document['config'])}", style="bold")
@@ -168,6 +174,10 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
     history = attributes.get("history")
     if history:
         out.print(_history_table(history))
+        for line in curve_lines(history):
+            out.print(line)
+    for filename, path in records:
+        out.print(f"{filename:<32}{path if path.is_file() else 'deleted, or on another host'}", soft_wrap=True)
 
 
 def _history_table(history: dict[str, list[float]]) -> Table:

@@ -52,14 +52,14 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
 def next_steps(name: str, now: Standing, place: Place) -> list[str]:
     """What to type next, with what it does."""
     where = "" if str(place.home) == "sweep-data" else f" --home {place.home}"
-    steps = [(f"sweep trials {name}{where} --json", "every trial with all its measures")]
+    steps = [(f"sweep dashboard{where}", "browse the trials and their figures")]
     if now.best is not None:
         steps += [
+            (f"sweep report {name} --out report.html{where}", "one page: what to deploy, and why"),
+            (f"sweep baselines {name}{where}", "reported against reproduced"),
             (f"sweep show {name} {now.best.number}{where}", "the best trial"),
             (f"sweep export {name} --out best.json{where}", "its configuration, as a file"),
         ]
-    if place.storage is None:
-        steps.append((f"optuna-dashboard sqlite:///{place.home}/sweep.db", "browse the trials"))
     width = max(len(command) for command, _ in steps)
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]
 

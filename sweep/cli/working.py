@@ -6,12 +6,12 @@ from dataclasses import fields
 import optuna
 
 from storage import Store, UnknownStudyError
-from storage.engines import OUTAGES
 from sweep.budget import BudgetChange, read_budget
 from sweep.cli.announcing import ahead, announce, tell_end
 from sweep.cli.display import LineDisplay, LiveDisplay
 from sweep.cli.options import Limits, Means, Place, Terms, Work
 from sweep.cli.place import make_home, notes, reading_store, writing_store
+from sweep.disk_limit import DiskLimit
 from sweep.duration import parse_duration
 from sweep.environment import default_slots
 from sweep.errors import UsageError
@@ -19,10 +19,11 @@ from sweep.estimate import Estimator, study_seconds
 from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
-from sweep.runs import record_begin, record_end, running_deadline
+from sweep.runs import record_begin, running_deadline
 from sweep.standing import End, standing_of
 from sweep.trial_files import TrialFiles
 from sweep.worker.assignment import Assignment, RunEnd
+from sweep.worker.liveness import marks_folder
 from sweep.worker.loop import Worker
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
@@ -54,7 +55,7 @@ def start(
 ) -> int:
     """Create or resume a study and work on it; returns the exit code."""
     change, request = _change(limits), _request(terms, means)
-    deadline = None if timeout is None else time.time() + parse_duration(timeout)
+    began, timeout_seconds = time.monotonic(), None if timeout is None else parse_duration(timeout)
     _check_precision(work.precision)
     estimator = Estimator(place.home / "cache" / "rates.json", family=terms.family, precision=work.precision)
     with reading_store(place) as store:  # a refusal leaves nothing behind
@@ -67,8 +68,10 @@ def start(
         study, changes = create_or_resume(prepared, store, change)
         _tell(changes)
         announce(prepared, study, None, estimator)
+        ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
+        deadline = None if ends is None else store.now() + ends - time.monotonic()
         record_begin(study, "start", deadline=deadline)
-        return _work(prepared, store, study, work, place, estimator, deadline)
+        return _work(prepared, store, study, work, place, estimator, ends)
 
 
 def join(name: str, work: Work, means: Means, place: Place) -> int:
@@ -89,7 +92,9 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
             notes.print("Its failures ended it; `sweep start` takes it up again.")
             return 0
         record_begin(study, "join")
-        return _work(prepared, store, study, work, place, estimator, running_deadline(study))
+        deadline = running_deadline(study)
+        ends = None if deadline is None else time.monotonic() + deadline - store.now()
+        return _work(prepared, store, study, work, place, estimator, ends)
 
 
 def _await_study(name: str, place: Place) -> None:
@@ -131,9 +136,10 @@ def _work(
             deterministic=work.deterministic,
             deadline=deadline,
             slots=work.slots,
-            files=TrialFiles(place.home, prepared.name),
+            files=TrialFiles(place.home, prepared.name, store.location),
+            disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
             logs=place.home / "logs",
-            marks=place.home / "workers",
+            marks=marks_folder(place.home, store.location),
         )
         counts = ahead(prepared, study, None)
         shown = LiveDisplay if notes.is_terminal else LineDisplay
@@ -147,13 +153,9 @@ def _work(
         )
         with display:
             end = Worker(assignment, observer=display, estimator=estimator).run()
-        try:
-            record_end(study, end.reason)
-        except OUTAGES:
-            if end.signal is None:
-                raise
+        if not end.told:
             notes.print("The store does not answer. What was running here waits again once it does.")
-            return 128 + end.signal
+            return 1 if end.signal is None else 128 + end.signal
     tell_end(store.load(prepared.name), prepared, end, place)
     if end.signal is not None:
         return 128 + end.signal

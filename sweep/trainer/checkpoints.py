@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from sweep.disk_limit import DiskLimit
 from sweep.messages import EpochEnd, Job
 from sweep.trainer.best_epoch import BestEpoch, trained_variables
 
 CHECKPOINT_SECONDS = 30.0  # at most so often: a large network takes a second to write
+ENTRY_BYTES = 384  # at most what a file of arrays takes for each, beside itself and its name, which stands there twice
 FORMAT = 1
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
         fingerprint: Of the job: a checkpoint of another one is refused.
         best: The best epoch so far, kept with it.
         history: The epochs so far, kept with it.
+        disk_limit: What the file counts against, or None. Default: None.
+        resumed_from: File of the attempt before, which goes when this one is there. Default: None.
         clock: Monotonic seconds.
     """
 
@@ -46,6 +50,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
         fingerprint: str,
         best: BestEpoch,
         history: list[EpochEnd],
+        disk_limit: DiskLimit | None = None,
+        resumed_from: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -53,6 +59,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
         self._fingerprint = fingerprint
         self._best = best
         self._history = history
+        self._disk_limit = disk_limit
+        self._going = () if resumed_from is None else (resumed_from,)
         self._clock = clock
         self._written = clock()
 
@@ -76,7 +84,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
         arrays = _named("variable", _values(trained_variables(model)))
         arrays |= _named("optimizer", _values(model.optimizer.variables))
         arrays |= _named("best", self._best.weights)
-        write_arrays(path, {"state": np.array(json.dumps(state))} | arrays)
+        arrays |= {"state": np.array(json.dumps(state))}
+        write_arrays(path, arrays, disk_limit=self._disk_limit, going=self._going)
 
     def read(self, model: keras.Model, path: Path, *, trial: int) -> tuple[EpochEnd, ...]:
         """Put a checkpoint's state into a compiled network, the best epoch and the history.
@@ -132,13 +141,34 @@ def fingerprint(job: Job) -> str:
     return hashlib.sha256(repr(same).encode()).hexdigest()
 
 
-def write_weights(model: keras.Model, path: Path) -> None:
-    """Write what was trained, by the variables' paths in the float32 network; a frozen backbone is left out."""
-    write_arrays(path, {variable.path: np.asarray(variable) for variable in trained_variables(model)})
+def write_weights(model: keras.Model, job: Job) -> None:
+    """Write what was trained, by the variables' paths in the float32 network; a frozen backbone is left out.
+
+    Where the disk is limited, the worker removes the study's worst weights afterwards: theirs is room for these.
+    """
+    going = [job.checkpoint, *([] if job.resume_from is None else [job.resume_from])]
+    going += job.weights.parent.glob("[!.]*")  # not what is being written
+    arrays = {variable.path: np.asarray(variable) for variable in trained_variables(model)}
+    write_arrays(job.weights, arrays, disk_limit=job.disk_limit, going=going)
 
 
-def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write named arrays under a temporary name, then rename it: the file is there whole or not at all."""
+def write_arrays(
+    path: Path, arrays: dict[str, np.ndarray], *, disk_limit: DiskLimit | None = None, going: Iterable[Path] = ()
+) -> None:
+    """Write named arrays under a temporary name, then rename it: the file is there whole or not at all.
+
+    Args:
+        path: The file.
+        arrays: What goes into it.
+        disk_limit: What it counts against, or None. Default: None.
+        going: Files that go when it is there. Default: none.
+
+    Raises:
+        OSError: If it cannot be written, or does not fit.
+    """
+    if disk_limit is not None:
+        size = sum(array.nbytes + 2 * len(name) + ENTRY_BYTES for name, array in arrays.items())
+        disk_limit.refuse_what_does_not_fit(path, size, going=going)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -5,15 +5,13 @@ import traceback
 from collections.abc import Callable
 
 import keras
-import numpy as np
 
 from search_spaces import ConfigurationError
 from search_spaces.build import build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import Answer, Evaluation, Failure, Job, Result, Resumed, Stopped
-from sweep.metrics import confusion_matrix, cross_entropy
+from sweep.messages import Answer, Failure, Job, Result, Resumed, Stopped
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.best_epoch import BestEpoch
 from sweep.trainer.checkpoints import (
@@ -23,10 +21,9 @@ from sweep.trainer.checkpoints import (
     fingerprint,
     write_weights,
 )
+from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
-
-EVALUATION_BATCH_SIZE = 256  # images; larger ones measured no faster on processors
 
 
 class Trainer:
@@ -85,22 +82,34 @@ class Trainer:
             model = build_model(job.plan)
             model.set_weights(trained)
         with disk_problems_logged():
-            write_weights(model, job.weights)
+            write_weights(model, job)
+        viewed = with_features(model)
+        validation = predict(viewed, images.x_validation, reporter)
+        test = predict(viewed, images.x_test, reporter) if job.evaluate_test else None
         return Result(
             trial=job.trial,
             best_epoch=best.epoch,
-            validation=evaluate(model, images.x_validation, images.y_validation, reporter),
-            test=evaluate(model, images.x_test, images.y_test, reporter) if job.evaluate_test else None,
+            validation=measure(model, validation, images.y_validation),
+            test=None if test is None else measure(model, test, images.y_test),
             train_seconds=reporter.train_seconds,
             images_per_second=reporter.images_per_second,
             dtype_policy=policy,
             weights_kept=job.weights.exists(),
             history=tuple(reporter.history),
+            confusions=worst_confusions(validation, images.x_validation, images.y_validation),
+            features=project(validation, images.y_validation),
         )
 
     def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter, best: BestEpoch) -> None:
         batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
-        checkpoint = Checkpoint(job.checkpoint, fingerprint=fingerprint(job), best=best, history=reporter.history)
+        checkpoint = Checkpoint(
+            job.checkpoint,
+            fingerprint=fingerprint(job),
+            best=best,
+            history=reporter.history,
+            disk_limit=job.disk_limit,
+            resumed_from=job.resume_from,
+        )
         done = self._resume(model, job, checkpoint) if job.resume_from is not None else 0
         if done >= job.epochs or best.is_over:
             return  # its last epoch had ended before it was interrupted
@@ -110,7 +119,7 @@ class Trainer:
             initial_epoch=done,
             epochs=job.epochs,
             validation_data=(images.x_validation, images.y_validation),
-            validation_batch_size=EVALUATION_BATCH_SIZE,
+            validation_batch_size=BATCH_SIZE,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
                 reporter,
@@ -145,26 +154,6 @@ class Trainer:
         if self._images is None or self._images[0] != key:
             self._images = (key, split_dataset(load_dataset(job.data), seed=job.seed, limit=job.limit))
         return self._images[1]
-
-
-def evaluate(model: keras.Model, images: np.ndarray, labels: np.ndarray, reporter: Reporter) -> Evaluation:
-    """Measure a float32 network.
-
-    Args:
-        model: Maps (n, h, w, c) uint8 images to (n, classes) probabilities.
-        images: (n, h, w, c) uint8.
-        labels: (n,) class indices.
-        reporter: Sends signs of life and obeys a stop.
-    """
-    probabilities = model.predict(images, batch_size=EVALUATION_BATCH_SIZE, callbacks=[reporter], verbose=0)
-    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
-    entropy = cross_entropy(probabilities, labels)
-    penalty = sum(float(keras.ops.convert_to_numpy(loss)) for loss in model.losses)
-    return Evaluation(
-        confusion_matrix=tuple(tuple(int(count) for count in row) for row in matrix),
-        cross_entropy=entropy,
-        loss=entropy + penalty,
-    )
 
 
 def _make_deterministic() -> None:

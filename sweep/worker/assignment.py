@@ -8,6 +8,7 @@ import optuna
 from search_spaces import SearchSpace
 from storage import Store
 from sweep.data.dataset import DataReference
+from sweep.disk_limit import DiskLimit
 from sweep.identity import Identity
 from sweep.standing import End
 from sweep.trial_files import TrialFiles
@@ -18,9 +19,10 @@ class Assignment:
     """What this host works on, and with what.
 
     Attributes:
-        deadline: When this run ends, in seconds since the epoch, or None.
+        deadline: When this run ends, in seconds of the monotonic clock, or None.
         backbone_weights: Weights file of each backbone; empty for random ones.
-        files: Where trials keep checkpoints and weights.
+        files: Where trials keep checkpoints, weights and artifacts.
+        disk_limit: What the files of this host's home may take, or None.
         logs: Folder of the trainers' logs.
         marks: Folder where this host's workers show that they live.
     """
@@ -36,13 +38,19 @@ class Assignment:
     deadline: float | None
     slots: int | None
     files: TrialFiles
+    disk_limit: DiskLimit | None
     logs: Path
     marks: Path
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnd:
-    """Why a worker left: a rule of the study, or a signal."""
+    """Why a worker left: a rule of the study, or a signal.
+
+    Attributes:
+        told: Whether the study knows; False where the store did not answer in time.
+    """
 
     reason: End
     signal: int | None = None
+    told: bool = False

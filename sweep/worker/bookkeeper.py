@@ -5,13 +5,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
 
 from storage import StorageError
 from storage.engines import OUTAGES
+from sweep.worker.lane import Lane
 
 RETRY_SECONDS = (1, 2, 5, 15)  # then every 15 seconds: an outage is waited out
 
@@ -27,10 +28,9 @@ class Bookkeeper:
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
         self._closing = threading.Event()
         self._last_outage = -math.inf
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._lane = Lane("store", wake)
 
     def submit(self, call: Callable[[], Value]) -> "Future[Value | None]":
         """Queue a call. It is repeated while the store is away, so a second run must do no harm.
@@ -38,18 +38,20 @@ class Bookkeeper:
         Returns:
             A future of its answer; None if the trial was given up meanwhile: a late result is dropped quietly.
         """
-        future = self._executor.submit(self._run, call)
-        future.add_done_callback(lambda _: self._wake())
-        return future
+        return self._lane.submit(lambda: self._run(call))
 
     def seconds_since_outage(self) -> float:
         """Since a call last failed because the store was away."""
         return time.monotonic() - self._last_outage
 
-    def close(self) -> None:
-        """Finish what is queued, without waiting out a further outage."""
+    def close(self, seconds: float) -> None:
+        """Finish what is queued, without waiting out a further outage; a store that is silent is left so.
+
+        Args:
+            seconds: Time for what is queued.
+        """
         self._closing.set()
-        self._executor.shutdown(wait=True)
+        self._lane.close(seconds)
 
     def _run(self, call: Callable[[], Value]) -> Value | None:
         failures = 0

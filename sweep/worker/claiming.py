@@ -78,11 +78,7 @@ def claim(
             when nobody's heartbeats arrived. Default: True.
     """
     with store.lock(study.study_name):
-        for lost in store.running_trials(study):
-            if mark.is_dead(lost.user_attrs.get("worker")):
-                give_back(study, lost, FailureKind.INTERRUPTED, "its worker died", max_retries=0)
-        for lost in store.stale_trials(study) if trust_heartbeats else ():
-            give_back(study, lost, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
+        _give_back_lost(store, study, mark, trust_heartbeats=trust_heartbeats)
         trials = study.get_trials(deepcopy=False)
         # The attributes are read anew: another command may have changed the budget.
         fresh = store.load(study.study_name)
@@ -93,8 +89,9 @@ def claim(
         if now.finished + now.running >= budget.trials:
             return Wait()
         trial = _ask(study, trials)
-        trial.set_user_attr("worker", mark.name)
+        # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
+        trial.set_user_attr("worker", mark.name)
     attributes = trial.user_attrs
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
@@ -107,6 +104,7 @@ def claim(
         write_failure(study, trial, FailureKind.INVALID, str(error))
         return Wait()
     trial.set_user_attr("config", configuration.to_dict())
+    mark.claimed.add(trial.number)
     return Claim(
         trial=trial,
         configuration=configuration,
@@ -117,12 +115,30 @@ def claim(
     )
 
 
+def _give_back_lost(store: Store, study: optuna.Study, mark: WorkerMark, *, trust_heartbeats: bool) -> None:
+    """Give back the running trials that nobody trains. The caller holds the study's lock."""
+    for lost in store.running_trials(study):
+        worker = lost.user_attrs.get("worker")
+        if worker is None:  # names are given under this lock
+            why = "its worker died while it claimed it"
+        elif worker == mark.name and lost.number not in mark.claimed:
+            why = "the store went away while it was claimed"
+        elif mark.is_dead(worker):
+            why = "its worker died"
+        else:
+            continue
+        give_back(study, lost, FailureKind.INTERRUPTED, why, max_retries=0)
+    for lost in store.stale_trials(study) if trust_heartbeats else ():
+        give_back(study, lost, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
+
+
 def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
     with without_optuna_warnings():
         trial = study.ask()
-    if "attempt" not in trial.user_attrs:  # it was not enqueued: a new draw
+    if not {"draw", "baseline", "enqueued"} & trial.user_attrs.keys():  # to be sampled
         drawn = max((known.user_attrs.get("draw", 0) for known in trials), default=0)
         trial.set_user_attr("draw", drawn + 1)
+    if "attempt" not in trial.user_attrs:
         trial.set_user_attr("attempt", 1)
     return trial
 

@@ -11,6 +11,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from storage import Location
+
+
+def marks_folder(home: Path, location: Location) -> Path:
+    """Where the workers of a home show that they live, apart for each store that is used with it.
+
+    Who looks into one store cannot know whether another one still needs a dead worker's mark.
+
+    Args:
+        home: The home.
+        location: The store that they work on.
+    """
+    key = location.key_in(home)
+    return home / "workers" / f"@{key}" if key else home / "workers"
+
 
 class WorkerMark:
     """The mark of a living worker.
@@ -21,11 +36,14 @@ class WorkerMark:
     Attributes:
         name: What the worker's trials carry as attribute `worker`.
         is_settled: Whether all its trials were ended or given back.
+        claimed: Numbers of the trials that it knows to be its own. One that carries its name and is not among them
+            was claimed when the store's answer got lost.
     """
 
     def __init__(self, folder: Path) -> None:
         self.name = uuid.uuid4().hex
         self.is_settled = False
+        self.claimed: set[int] = set()
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / self.name

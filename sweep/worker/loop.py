@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
@@ -16,7 +17,7 @@ from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
 from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Resumed, Stopped
-from sweep.runs import stops
+from sweep.runs import record_end, stops
 from sweep.standing import End
 from sweep.titles import title_of
 from sweep.worker import ledger
@@ -24,6 +25,7 @@ from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.beats import Beats
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
+from sweep.worker.lane import Lane
 from sweep.worker.liveness import WorkerMark
 from sweep.worker.observer import Observer
 from sweep.worker.outcomes import Outcomes
@@ -31,7 +33,8 @@ from sweep.worker.slots import Slot, Work, open_slots
 
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
-LEAVE_SECONDS = 9.0  # after a stop: a store that does not answer keeps no one longer
+LEAVE_SECONDS = 8.5  # after a stop: a store that does not answer keeps no one longer
+CLOSE_SECONDS = 0.5  # for what the store thread is about to finish
 START_ATTEMPTS = 3  # a trainer that dies so often before it is ready will not start at all
 
 
@@ -70,8 +73,14 @@ class Worker:
         self._slots = open_slots(self._on.slots, logs=self._on.logs)
         self._beats = Beats(self._on.store)
         self._books = Bookkeeper(self._wake)
+        self._drawing = Lane("drawing", self._wake)
         self._outcomes = Outcomes(
-            self._on, call=self._call, beats=self._beats, observer=self._observer, estimator=self._estimator
+            self._on,
+            call=self._call,
+            draw=self._draw,
+            beats=self._beats,
+            observer=self._observer,
+            estimator=self._estimator,
         )
         try:
             with WorkerMark(self._on.marks) as self._mark:
@@ -79,7 +88,8 @@ class Worker:
         finally:
             for slot in self._slots:
                 slot.trainer.kill()
-            self._books.close()
+            self._drawing.close(0)  # what is still drawn now has nobody who waits for it
+            self._books.close(CLOSE_SECONDS)
             self._beats.close()
             for name, handler in handlers.items():
                 signal.signal(name, handler)
@@ -97,7 +107,17 @@ class Worker:
                     self._claim(slot)
             self._observer.tick()
         self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)
-        return self._end
+        told = self._tell(self._end)
+        return replace(self._end, told=told, signal=self._end.signal if told else self._signal)
+
+    def _tell(self, end: RunEnd) -> bool:
+        """Record why this worker leaves; False if the store did not take it in time."""
+        self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._outcomes.refresh())
+        while self._calls and time.monotonic() < self._leave_by:
+            self._wait()
+            self._settle_calls()
+            self._watch_clock()
+        return not self._calls
 
     def _is_busy(self) -> bool:
         busy = bool(self._calls) or any(slot.work is not None for slot in self._slots)
@@ -141,7 +161,8 @@ class Worker:
     def _watch_clock(self) -> None:
         if self._signal is not None:
             self._finish(RunEnd(reason=End.STOPPED, signal=self._signal))
-        if self._on.deadline is not None and time.time() >= self._on.deadline:
+            self._leave_by = min(self._leave_by, time.monotonic() + LEAVE_SECONDS)  # if it was ending already
+        if self._on.deadline is not None and time.monotonic() >= self._on.deadline:
             self._finish(RunEnd(reason=End.TIMEOUT))
         for slot in self._slots:
             work = slot.work
@@ -230,6 +251,7 @@ class Worker:
                 checkpoint=on.files.checkpoint(trial.number),
                 resume_from=None if retried is None else on.files.checkpoint(retried),
                 weights=on.files.weights(trial.number),
+                disk_limit=on.disk_limit,
             ),
         )
         self._beats.start(trial)
@@ -278,3 +300,6 @@ class Worker:
 
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
         self._calls.append((self._books.submit(call), handle))
+
+    def _draw(self, call: Callable[[], Any], handle: Callable[[Any], None]) -> None:
+        self._calls.append((self._drawing.submit(call), handle))

@@ -24,6 +24,7 @@ class Work:
     Attributes:
         title: The reported experiment's name, or the parameters.
         time_limit: Seconds it may take, or None.
+        resumed_after: Epochs that came from the attempt before, or None.
         stopping: Why the trainer was told to stop: an INTERRUPTED or TIME failure, or the pruner's words.
     """
 
@@ -36,6 +37,7 @@ class Work:
     started: float = field(default_factory=time.monotonic)
     oom_kills_before: int = field(default_factory=oom_kills)
     history: list[EpochEnd] = field(default_factory=list)
+    resumed_after: int | None = None
     stopping: FailureKind | str | None = None
     stop_sent: float = 0.0
 

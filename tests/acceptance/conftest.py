@@ -189,7 +189,7 @@ def free_port() -> int:
 def answer_of() -> Callable[[str, "subprocess.Popen[str]"], Any]:
     """The JSON document at a URL, as soon as its server listens."""
 
-    def get(url: str, server: "subprocess.Popen[str]") -> Any:
+    def get(url: "str | urllib.request.Request", server: "subprocess.Popen[str]") -> Any:
         deadline = time.monotonic() + LINE_SECONDS
         while time.monotonic() < deadline:
             with suppress(subprocess.TimeoutExpired):

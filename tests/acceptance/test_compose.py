@@ -1,8 +1,10 @@
 """The services of docker-compose.yml, run without containers: their own commands against a real PostgreSQL."""
 
+import base64
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ def surroundings(services, postgres_url, tmp_path):
     """Runs a service's command as its container would, with the database where the test has it."""
     processes = []
 
-    def run(name, port="8080", **changes):
+    def run(name, **changes):
         service = services[name]
         environment = {
             key: value.replace("${SWEEP_FAMILY:-grouped}", "isolated") for key, value in service["environment"].items()
@@ -30,9 +32,8 @@ def surroundings(services, postgres_url, tmp_path):
         assert "@postgres:5432/sweep" in environment["SWEEP_STORAGE"]
         environment["SWEEP_STORAGE"] = postgres_url
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        command = [part.replace("$$", "$").replace("8080", port) for part in service["command"]]
         process = subprocess.Popen(
-            command, env=os.environ | environment | {"PATH": path} | changes, cwd=tmp_path, text=True
+            service["command"], env=os.environ | environment | {"PATH": path} | changes, cwd=tmp_path, text=True
         )
         processes.append(process)
         return process
@@ -45,15 +46,26 @@ def surroundings(services, postgres_url, tmp_path):
 
 def test_the_worker_and_the_dashboard_meet_in_postgresql(surroundings, free_port, answer_of):
     assert surroundings("worker", **TINY).wait(timeout=120) == 0
-    dashboard = surroundings("dashboard", port=str(free_port))
-    studies = answer_of(f"http://127.0.0.1:{free_port}/api/studies", dashboard)["study_summaries"]
+    dashboard = surroundings("dashboard", SWEEP_PORT=str(free_port), SWEEP_DASHBOARD_PASSWORD="secret")
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{free_port}/api/studies",
+        headers={"Authorization": f"Basic {base64.b64encode(b'anyone:secret').decode()}"},
+    )
+    studies = answer_of(asked, dashboard)["study_summaries"]
     assert [study["study_name"] for study in studies] == ["isolated-quick"]
 
 
 def test_no_password_ships(services):
     assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    password = services["dashboard"]["environment"]["SWEEP_DASHBOARD_PASSWORD"]
+    assert password.startswith("${SWEEP_DASHBOARD_PASSWORD:?")
     for port in services["dashboard"]["ports"]:
-        assert port.startswith("127.0.0.1:")  # optuna-dashboard has no password
+        assert port.startswith("127.0.0.1:")  # it speaks plain HTTP
+
+
+def test_the_dashboard_has_the_figures_that_the_worker_writes(services):
+    (written,), (shown,) = (services[name]["volumes"] for name in ("worker", "dashboard"))
+    assert shown == f"{written}:ro"
 
 
 def test_the_worker_has_longer_to_leave_than_it_promises_to_take(services):

@@ -4,8 +4,10 @@ import json
 import time
 
 import pytest
+from optuna_dashboard import get_note
 
 from search_spaces import find_space
+from storage import locate, open_store
 
 STUDY = "isolated-quick"
 # What `contract.md` promises of every trial that was trained.
@@ -100,9 +102,50 @@ def test_the_status_tells_the_same(place, trials):
     assert [document[name] for name in ("pruned", "running", "waiting", "failed")] == [0, 0, 0, 0]
     best = max(trials, key=lambda trial: (trial["value"], -trial["number"]))
     assert document["best"] == {"number": best["number"], "value": best["value"]}
-    assert place.json("show", STUDY, best["number"]) == best
+    shown = place.json("show", STUDY, best["number"])
+    assert shown.pop("artifacts")
+    assert shown == best
     (row,) = place.json("studies")
     assert (row["study"], row["family"], row["complete"]) == (STUDY, "isolated", 11)
+
+
+def test_every_trial_leaves_its_figures_and_tables(place, trials):
+    best_so_far = 0.0
+    for trial in trials:
+        found = place.json("show", STUDY, trial["number"])["artifacts"]
+        best_so_far = max(best_so_far, trial["value"])
+        pictures = ["1-learning-curves.png", "2-confusion-matrix.png", "4-worst-confusions.png", "6-network.png"]
+        tables = ["3-classes.csv", "7-history.csv"]
+        scatter = ["5-features.png"] if trial["baseline"] or trial["value"] >= best_so_far else []
+        test = ["8-test-confusion-matrix.png", "9-test-classes.csv"] if trial["baseline"] else []
+        assert [each["filename"] for each in found] == sorted(pictures + tables + scatter + test)
+        assert all(each["exists"] for each in found)
+
+
+def test_show_draws_the_curve_and_names_the_files(place):
+    shown = place.sweep("show", STUDY, 0).stdout
+    assert "● validation" in shown
+    assert f"6-network.png                   {place.home}/artifacts/" in shown
+
+
+def test_no_quick_look_gets_a_verdict(place):
+    rows = place.json("baselines", STUDY)
+    assert [row["id"] for row in rows] == [experiment.id for experiment in find_space("isolated").reported]
+    assert {row["verdict"] for row in rows} == {"quick look"}
+    assert all(row["reproduced"]["test_accuracy"] is not None for row in rows)
+
+
+def test_the_study_s_page_in_the_dashboard_has_a_note_and_plots(place):
+    with open_store(locate(None, place.home)) as store:
+        study = store.load(STUDY)
+        note = get_note(study)
+        attributes = study._storage.get_study_system_attrs(study._study_id)
+    assert "11 of 11 trials finished" in note
+    assert "| isolated-10 | 92.63 |" in note
+    assert {key.split(":")[2] for key in attributes if key.startswith("dashboard:plot_data:")} == {
+        "accuracy-against-cost",
+        "reported-against-reproduced",
+    }
 
 
 def test_the_best_configuration_is_exported(place, tmp_path):

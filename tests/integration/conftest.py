@@ -47,17 +47,15 @@ def at_once(pool):
 
 @pytest.fixture
 def fall_silent(location):
-    """Turn back the clock of a running trial; without `had_beaten` its worker died before its first heartbeat."""
+    """Turn back the clock of a running trial."""
 
-    def turn_back(trial, seconds, *, had_beaten=True):
+    def turn_back(trial, seconds):
         engine = create_engine(location.url)
         with engine.begin() as connection:
             row = TrialHeartbeatModel.trial_id == trial._trial_id
-            last = connection.execute(select(TrialHeartbeatModel.heartbeat).where(row)).scalar_one_or_none()
-            assert (last is not None) is had_beaten
+            last = connection.execute(select(TrialHeartbeatModel.heartbeat).where(row)).scalar_one()
             past = timedelta(seconds=seconds)
-            if last is not None:
-                connection.execute(update(TrialHeartbeatModel).where(row).values(heartbeat=last - past))
+            connection.execute(update(TrialHeartbeatModel).where(row).values(heartbeat=last - past))
             row = TrialModel.trial_id == trial._trial_id
             begun = connection.execute(select(TrialModel._datetime_start_utc).where(row)).scalar_one()
             connection.execute(update(TrialModel).where(row).values({"_datetime_start_utc": begun - past}))

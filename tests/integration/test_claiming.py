@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from search_spaces import find_space
 from storage import open_store
-from storage.engines import GRACE_SECONDS
+from storage.engines import GRACE_SECONDS, without_optuna_warnings
 from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
@@ -124,7 +124,7 @@ def books(monkeypatch):
     monkeypatch.setattr(bookkeeper, "RETRY_SECONDS", (0,))
     books = Bookkeeper(lambda: None)
     yield books
-    books.close()
+    books.close(10)
 
 
 def params_of_draw(draw):
@@ -501,6 +501,42 @@ def test_after_an_outage_the_silent_are_not_given_up(study, claim_next, fall_sil
     assert study.get_trials()[silent.number].state is TrialState.RUNNING
     claim_next()
     assert study.get_trials()[silent.number].state is TrialState.FAIL
+
+
+@pytest.mark.parametrize("written", ["nothing", "draw", "attempt"])
+def test_a_trial_whose_worker_died_before_it_gave_its_name_is_given_back_at_once(study, claim_next, written):
+    change_budget(study, BudgetChange(trials=1))
+    with without_optuna_warnings():
+        nameless = study.ask()
+    if written != "nothing":
+        nameless.set_user_attr("draw", 1)
+    if written == "attempt":
+        nameless.set_user_attr("attempt", 1)
+    claimed = claim_next()
+    assert study.get_trials()[0].user_attrs["failure"] == "interrupted"
+    assert (claimed.attributes["retry_of"], claimed.attributes["draw"]) == (0, 1)
+    assert claimed.trial.params == params_of_draw(1)
+
+
+@pytest.mark.parametrize("lost", ["draw", "worker", "config"])
+def test_a_claim_whose_answer_the_store_lost_is_made_again_and_leaves_nothing_running(
+    study, claim_next, books, monkeypatch, lost
+):
+    change_budget(study, BudgetChange(trials=1))
+    written, cut = optuna.Trial.set_user_attr, []
+
+    def write_and_be_cut(trial, name, value):
+        written(trial, name, value)
+        if name == lost and not cut:
+            cut.append(name)
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(optuna.Trial, "set_user_attr", write_and_be_cut)
+    claimed = books.submit(claim_next).result()
+    assert cut == [lost]
+    assert [trial.state for trial in study.get_trials()] == [TrialState.FAIL, TrialState.RUNNING]
+    assert (claimed.attributes["retry_of"], claimed.trial.number) == (0, 1)
+    assert claimed.trial.params == params_of_draw(1)
 
 
 def test_a_worker_that_left_nothing_behind_leaves_no_mark(tmp_path):

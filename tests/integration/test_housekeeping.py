@@ -13,7 +13,7 @@ from sweep.cli.options import Place
 from sweep.data.source import DataError
 from sweep.identity import ATTRIBUTE
 from sweep.trial_files import TrialFiles
-from sweep.worker.liveness import WorkerMark
+from sweep.worker.liveness import WorkerMark, marks_folder
 
 SPACE = find_space("isolated")
 IDENTITY = {
@@ -95,10 +95,13 @@ def states(study):
     return [trial.state for trial in study.get_trials()]
 
 
-def test_the_dead_and_the_silent_are_given_back_and_the_living_are_not(study, claimed, consult, fall_silent, tmp_path):
-    with WorkerMark(tmp_path / "workers") as dead:
+def test_the_dead_and_the_silent_are_given_back_and_the_living_are_not(
+    study, claimed, consult, fall_silent, location, tmp_path
+):
+    marks = marks_folder(tmp_path, location)
+    with WorkerMark(marks) as dead:
         pass
-    with WorkerMark(tmp_path / "workers") as living:
+    with WorkerMark(marks) as living:
         claimed(living.name)
         claimed(dead.name)
         fall_silent(claimed("elsewhere"), GRACE_SECONDS + 5)
@@ -124,9 +127,9 @@ def test_a_reader_that_looks_waits_for_no_lock_of_a_study(store, study, claimed,
     assert "Nothing to remove." in capsys.readouterr().out
 
 
-def test_files_go_by_what_the_store_holds(store, study, claimed, place, capsys, tmp_path):
+def test_files_go_by_what_the_store_holds(store, study, claimed, place, location, capsys, tmp_path):
     study.tell(claimed("gone"), 0.5)
-    files, deleted = TrialFiles(tmp_path, "isolated"), TrialFiles(tmp_path, "deleted")
+    files, deleted = (TrialFiles(tmp_path, name, location) for name in ("isolated", "deleted"))
     kept, *gone = files.weights(0), files.checkpoint(0), deleted.weights(0)
     for path in (kept, *gone):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,20 @@ def _build_constant(plan, backbone_weights=None):
     return keras.Model(inputs, outputs)
 
 
+def test_a_result_shows_the_surest_mistakes_and_what_the_last_layer_sees(job, train):
+    result = train(job)[-1]
+    worst, seen = result.confusions, result.features
+    wrong = 40 - sum(row[index] for index, row in enumerate(result.validation.confusion_matrix))
+    assert len(worst.true) == min(wrong, 16)
+    assert worst.images.shape == (len(worst.true), 28, 28, 1)
+    assert all(true != predicted for true, predicted in zip(worst.true, worst.predicted, strict=True))
+    assert list(worst.confidence) == sorted(worst.confidence, reverse=True)
+    assert seen.points.shape == (40, 2)
+    assert 0 < seen.explained <= 1
+    pairs = zip(seen.true, seen.predicted, strict=True)
+    assert sum(true != predicted for true, predicted in pairs) == wrong
+
+
 def test_training_stops_after_patience_epochs_without_improvement(job, train, monkeypatch):
     monkeypatch.setattr(training, "build_model", _build_constant)
     result = train(replace(job, epochs=20, patience=3))[-1]
@@ -108,12 +122,12 @@ def test_training_stops_after_patience_epochs_without_improvement(job, train, mo
 def test_what_was_trained_in_bfloat16_is_measured_in_float32(job, train, monkeypatch):
     measured = []
 
-    def evaluate(model, *rest):
+    def measure(model, *rest):
         measured.append({layer.compute_dtype for layer in model.layers if layer.weights})
         return real(model, *rest)
 
-    real = training.evaluate
-    monkeypatch.setattr(training, "evaluate", evaluate)
+    real = training.measure
+    monkeypatch.setattr(training, "measure", measure)
     result = train(replace(job, precision="mixed_bfloat16"))[-1]
     assert result.dtype_policy == "mixed_bfloat16"
     assert measured == [{"float32"}]

@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from search_spaces.reported import reported_experiments
-from sweep.metrics import Scores, confusion_matrix, cross_entropy, scores
+from sweep.metrics import Scores, class_scores, confusion_matrix, cross_entropy, scores
 
 PRINTED = [experiment for experiment in reported_experiments() if experiment.confusion_matrix is not None]
 # Where the report's table contradicts the matrix it prints: what the matrix says.
@@ -101,3 +101,10 @@ def test_a_certain_error_stays_finite_as_in_keras():
 def test_probabilities_that_do_not_fit_are_refused(shape, labels, message):
     with pytest.raises(ValueError, match=message):
         cross_entropy(np.full(shape, 0.5), np.array(labels, dtype=int))
+
+
+def test_each_class_has_its_scores_and_what_it_is_mistaken_for():
+    shirt, shoe, bag = class_scores(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]))
+    assert (shirt.images, shirt.precision, shirt.recall, shirt.mistaken_for, shirt.mistaken) == (4, 1.0, 0.75, 1, 1)
+    assert (shoe.precision, shoe.recall, shoe.mistaken_for, shoe.mistaken) == (0.8, 1.0, None, 0)
+    assert (bag.images, bag.precision, bag.recall, bag.f1) == (0, 0.0, 0.0, 0.0)

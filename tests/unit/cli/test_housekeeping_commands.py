@@ -9,9 +9,10 @@ import optuna
 import pytest
 
 from search_spaces import find_space
+from storage import locate
 from sweep.data.source import DataError
 from sweep.environment import versions
-from sweep.housekeeping import examine_disk, format_bytes
+from sweep.housekeeping import examine_disk
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import WorkerMark
 
@@ -31,7 +32,7 @@ def without_data(monkeypatch):
 
 @pytest.fixture
 def files(created):
-    return TrialFiles(created, STUDY)
+    return TrialFiles(created, STUDY, locate(None, created))
 
 
 @pytest.fixture
@@ -274,26 +275,11 @@ def test_the_status_tells_bytes_on_disk_and_epochs_saved(sweep, files, study, ru
 def test_a_study_is_deleted_with_its_files(sweep, created, files):
     write(files.checkpoint(0))
     write(files.weights(0))
-    other = write(TrialFiles(created, "isolated").weights(0))
+    other = write(TrialFiles(created, "isolated", locate(None, created)).weights(0))
     assert sweep("delete", STUDY, "--yes").code == 0
     assert not files.checkpoint(0).parent.exists()
     assert not files.weights(0).parent.exists()
     assert other.exists()
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (999_950, "1.0 MB"),
-        (12_345_678, "12.3 MB"),
-        (2 * 10**12, "2.0 TB"),
-    ],
-)
-def test_bytes_are_told_in_decimal_units(count, text):
-    assert format_bytes(count) == text
 
 
 def test_the_disk_of_a_home_that_is_not_there_yet_is_looked_at_and_nothing_is_made(workplace, nothing_changes):

@@ -71,7 +71,7 @@ def test_trials_are_documents_ordered_by_number(sweep, one_complete):
 
 def test_one_trial_is_shown_as_the_list_has_it(sweep, one_complete):
     rows = json.loads(sweep("trials", STUDY, "--json").out)
-    assert json.loads(sweep("show", STUDY, 3, "--json").out) == rows[3]
+    assert json.loads(sweep("show", STUDY, 3, "--json").out) == rows[3] | {"artifacts": []}
     assert "isolated-1" in sweep("show", STUDY, 0).out
 
 

@@ -18,7 +18,7 @@ def books(wakes, monkeypatch):
     monkeypatch.setattr(bookkeeper, "RETRY_SECONDS", (0,))
     books = Bookkeeper(lambda: wakes.append("woken"))
     yield books
-    books.close()
+    books.close(10)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ OUTAGE = OperationalError("SELECT 1", {}, Exception("the server is away"))
 
 def test_a_call_is_answered_and_wakes_the_loop(books, wakes, make_call):
     assert books.submit(make_call()).result() == "answer"
-    books.close()
+    books.close(10)
     assert wakes == ["woken"]
 
 
@@ -53,7 +53,7 @@ def test_calls_keep_their_order(books):
     done = []
     for number in range(20):
         books.submit(lambda number=number: done.append(number))
-    books.close()
+    books.close(10)
     assert done == list(range(20))
 
 
@@ -86,5 +86,14 @@ def test_closing_ends_the_wait_for_a_store_that_is_away(monkeypatch):
 
     future = books.submit(call)
     tried.wait()
-    books.close()
+    books.close(10)
     assert future.exception() is OUTAGE
+
+
+def test_a_store_that_stays_silent_is_left_so():
+    books, answered = Bookkeeper(lambda: None), threading.Event()
+    future = books.submit(answered.wait)
+    books.close(0)
+    assert not future.done()
+    answered.set()
+    assert future.result(10) is True

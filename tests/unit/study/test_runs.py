@@ -33,3 +33,10 @@ def test_a_start_records_the_failures_that_it_forgives(study, make_trials, kind)
     study.add_trials(make_trials(("FAIL", None, {"failure": kind}), ("FAIL", None, {"failure": "interrupted"})))
     record_begin(study, "start")
     assert attributes_of_runs(study.user_attrs, "start")[0]["failures"] == 1
+
+
+def test_runs_are_ordered_by_their_count_and_not_by_the_clocks_of_hosts(study):
+    for number in range(11):
+        record_begin(study, "start", deadline=float(number))
+    assert [key.split(".")[1] for key in sorted(study.user_attrs)] == [f"{number:06}" for number in range(11)]
+    assert running_deadline(study) == 10.0

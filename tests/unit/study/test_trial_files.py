@@ -3,6 +3,7 @@
 import optuna
 import pytest
 
+from storage import locate
 from sweep.trial_files import TrialFiles, remove
 
 
@@ -17,7 +18,7 @@ def study(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    return TrialFiles(tmp_path, "isolated")
+    return TrialFiles(tmp_path, "isolated", locate(None, tmp_path))
 
 
 @pytest.fixture
@@ -135,6 +136,51 @@ def test_without_folders_nothing_is_surplus_and_nothing_is_used(study, files):
     files.delete()
 
 
+@pytest.fixture
+def expendable(study, files):
+    """What may go in that order, after every trial left a checkpoint and weights."""
+
+    def words(without=()):
+        for trial in study.get_trials():
+            for path in (files.checkpoint(trial.number), files.weights(trial.number)):
+                if path.name not in without:
+                    write(path)
+        found = files.expendable(study)
+        assert all(path.exists() for path in found)
+        return list(found.values())
+
+    return words
+
+
+def test_the_worst_weights_are_the_first_to_go_and_the_best_never_go(run_trial, expendable):
+    run_trial(0.5, baseline="isolated-1")
+    for value in (0.9, 0.7, 0.9, 0.5):
+        run_trial(value)
+    assert expendable() == [f"weights of trial {number}" for number in (4, 0, 2, 3)]
+
+
+def test_the_best_weights_that_are_here_never_go(run_trial, expendable):
+    for value in (0.9, 0.7, 0.5):
+        run_trial(value)
+    run_trial(0.9, reused_from=0)
+    assert expendable(without=["0.weights.npz"]) == ["weights of trial 2"]
+
+
+def test_checkpoints_that_wait_go_after_all_weights_and_the_oldest_first(study, run_trial, expendable):
+    for _ in range(3):
+        run_trial("FAIL")
+    for number in (1, 0):
+        study.enqueue_trial({}, user_attrs={"retry_of": number})
+    assert expendable() == ["checkpoint of trial 0", "checkpoint of trial 1"]
+
+
+def test_nothing_of_running_trials_may_go(study, run_trial, expendable):
+    run_trial("FAIL")
+    run_trial(retry_of=0)
+    study.enqueue_trial({}, user_attrs={"retry_of": 0})
+    assert expendable() == []
+
+
 def test_what_is_gone_already_frees_nothing(tmp_path):
     there = write(tmp_path / "a", 7)
     assert remove([there, tmp_path / "b"]) == 7
@@ -144,7 +190,7 @@ def test_what_is_gone_already_frees_nothing(tmp_path):
 def test_a_study_is_measured_and_deleted_with_both_its_folders_and_no_other(files, tmp_path):
     write(files.checkpoint(0), 3)
     write(files.weights(0), 4)
-    other = write(TrialFiles(tmp_path, "isolated-quick").weights(0))
+    other = write(TrialFiles(tmp_path, "isolated-quick", locate(None, tmp_path)).weights(0))
     assert files.size() == 7
     files.delete()
     assert files.size() == 0

@@ -1,0 +1,139 @@
+"""Where the files of trials are kept that Optuna's tools show: its artifacts."""
+
+import hashlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import optuna
+from optuna.artifacts import FileSystemArtifactStore
+from optuna.artifacts.exceptions import ArtifactNotFound
+
+from storage.location import Location
+
+__all__ = [
+    "ArtifactNotFound",
+    "ArtifactRecord",
+    "Artifacts",
+    "artifacts_folder",
+    "make_artifact_store",
+    "record",
+    "records_of",
+]
+
+PREFIX = "artifacts:"  # of the system attributes in which Optuna and its dashboard look for records
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactRecord:
+    """What a study knows of one artifact.
+
+    Attributes:
+        artifact_id: Hexadecimal digits and dashes only: the dashboard takes nothing else. It orders a trial's
+            artifacts and names its trial, see `Artifacts.write`.
+        filename: Its name for people.
+        mimetype: Such as `image/png`.
+        encoding: None; Optuna's records have the field.
+    """
+
+    artifact_id: str
+    filename: str
+    mimetype: str
+    encoding: str | None = None
+
+
+class Artifacts:
+    """The artifacts of one study's trials.
+
+    Bytes are written before their record: what dies in between leaves a file that `orphans` finds, not a record of
+    nothing. Optuna's own `upload_artifact` does it the other way round.
+
+    Args:
+        folder: The folder of all artifacts of one store.
+        study_name: The study.
+    """
+
+    def __init__(self, folder: Path, study_name: str) -> None:
+        self._folder = folder
+        self._store = make_artifact_store(folder)
+        self._study = hashlib.sha256(study_name.encode()).hexdigest()[:8]
+
+    def write(self, number: int, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
+        """Write a file; a trial has it only once `record` was called.
+
+        Args:
+            number: The trial's number.
+            order: From 0; the dashboard's gallery shows the same place of every trial.
+            filename: Its name for people.
+            mimetype: Such as `image/png`.
+            content: The bytes.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        artifact_id = f"{order:02x}-{self._study}-{number:06x}-{uuid.uuid4().hex[:12]}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._store.write(artifact_id, io.BytesIO(content))
+        return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
+
+    def path(self, artifact_id: str) -> Path:
+        """The file of an artifact."""
+        return self._folder / artifact_id
+
+    def size(self) -> int:
+        """Bytes of all files of the study."""
+        marked = f"-{self._study}-"
+        with suppress(FileNotFoundError), os.scandir(self._folder) as entries:  # many files: no pattern, no Path
+            return sum(entry.stat().st_size for entry in entries if marked in entry.name)
+        return 0
+
+    def missing(self, trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
+        """Records of a trial whose file is gone."""
+        return [record for record in records_of(trial) if not self.path(record.artifact_id).is_file()]
+
+    def orphans(self, study: optuna.Study) -> list[Path]:
+        """Files of the study that no finished trial has; a running trial's may get their record yet."""
+        # Listed before the trials are read: what a trial claimed meanwhile writes is not in the list.
+        paths = sorted(self._folder.glob(f"*-{self._study}-*"))
+        trials = study.get_trials(deepcopy=False)
+        known = {record.artifact_id for trial in trials for record in records_of(trial)}
+        running = {f"{trial.number:06x}" for trial in trials if not trial.state.is_finished()}
+        return [path for path in paths if path.name not in known and path.name.split("-")[2] not in running]
+
+    def remove(self, records: Iterable[ArtifactRecord]) -> None:
+        """Remove files that no trial took."""
+        for each in records:
+            self.path(each.artifact_id).unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Remove every file of the study."""
+        for path in self._folder.glob(f"*-{self._study}-*"):
+            path.unlink(missing_ok=True)
+
+
+def artifacts_folder(home: Path, location: Location) -> Path:
+    """The folder of a store's artifacts, apart for each store that is used with this home."""
+    key = location.key_in(home)
+    return home.absolute() / "artifacts" / f"@{key}" if key else home.absolute() / "artifacts"
+
+
+def record(trial: optuna.Trial, records: Iterable[ArtifactRecord]) -> None:
+    """Write into a running trial which artifacts it has."""
+    for each in records:
+        trial.storage.set_trial_system_attr(trial._trial_id, PREFIX + each.artifact_id, json.dumps(asdict(each)))
+
+
+def records_of(trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
+    """The artifacts of a trial in their order; those that other tools attached come as they sort."""
+    found = [json.loads(value) for key, value in trial.system_attrs.items() if key.startswith(PREFIX)]
+    return sorted((ArtifactRecord(**each) for each in found), key=lambda each: each.artifact_id)
+
+
+def make_artifact_store(folder: Path) -> FileSystemArtifactStore:
+    """Optuna's artifact store in a folder, which is not made: who writes makes it first."""
+    return FileSystemArtifactStore(folder)

@@ -1,0 +1,135 @@
+"""The trainer in this process on a home with a limit: what does not fit is not written, and the trial ends as ever."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search_spaces import find_space
+from sweep.data.dataset import DataReference
+from sweep.disk_limit import DiskLimit, size_of
+from sweep.messages import EpochEnd, Job, Result, Resumed
+from sweep.trainer import checkpoints
+from sweep.trainer.training import Trainer
+
+# Of the network below: its weights take 14.2 MB, a checkpoint four times as much.
+ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
+
+
+@pytest.fixture
+def make_job(tmp_path):
+    """One epoch on 40 digits, in a home with so many MB for its files."""
+
+    def make(megabytes, **changes):
+        job = Job(
+            trial=7,
+            plan=find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
+            data=DataReference(name="digits", cache_dir=tmp_path),
+            seed=43,
+            limit=40,
+            epochs=1,
+            patience=5,
+            batch_size=32,
+            precision="float32",
+            deterministic=False,
+            backbone_weights=None,
+            evaluate_test=False,
+            checkpoint=tmp_path / "checkpoints" / "isolated" / "7.npz",
+            resume_from=None,
+            weights=tmp_path / "weights" / "isolated" / "7.weights.npz",
+            disk_limit=DiskLimit(home=tmp_path, bytes=megabytes * 10**6),
+        )
+        return replace(job, **changes)
+
+    return make
+
+
+@pytest.fixture
+def train(monkeypatch):
+    """Run a job, with a checkpoint after every epoch, to its end or the end of an epoch; returns every answer."""
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+
+    def run(job, *, until=None):
+        answers = []
+
+        def is_stopped(_trial):
+            return until is not None and any(isinstance(a, EpochEnd) and a.epoch == until for a in answers)
+
+        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
+        return answers
+
+    return run
+
+
+def write(path, megabytes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(megabytes * 10**6))
+    return path
+
+
+def test_a_checkpoint_that_does_not_fit_is_said_in_the_log_and_the_weights_are_written(make_job, train, caplog):
+    job = make_job(50)
+    with caplog.at_level(logging.WARNING, logger="sweep.trainer.checkpoints"):
+        result = train(job)[-1]
+    assert isinstance(result, Result)
+    assert result.weights_kept is True
+    assert (job.checkpoint.exists(), job.weights.exists()) == (False, True)
+    assert "not written: 7.npz takes 56.9 MB, and --max-disk 50.0 MB leaves 50.0 MB" in caplog.text
+
+
+def test_weights_that_do_not_fit_are_not_written_and_the_result_says_so(make_job, train, caplog):
+    job = make_job(10)
+    with caplog.at_level(logging.WARNING, logger="sweep.trainer.checkpoints"):
+        result = train(job)[-1]
+    assert isinstance(result, Result)
+    assert result.weights_kept is False
+    assert job.disk_limit.used() == 0
+    assert "not written: 7.weights.npz takes 14.2 MB" in caplog.text
+
+
+def test_the_weights_of_the_same_study_make_room_and_those_of_another_do_not(make_job, train):
+    job = make_job(20)
+    beside = write(job.weights.with_name("3.weights.npz"), 15)
+    assert train(job)[-1].weights_kept is True
+    job.weights.unlink()
+    beside.unlink()
+    write(job.weights.parent.with_name("grouped") / "3.weights.npz", 15)
+    assert train(job)[-1].weights_kept is False
+
+
+def test_the_checkpoint_of_the_trial_itself_is_no_hindrance_to_its_weights(make_job, train):
+    job = make_job(60)
+    assert train(job)[-1].weights_kept is True
+    assert job.checkpoint.exists()
+
+
+def test_a_retry_takes_the_place_of_the_checkpoint_before_it(make_job, train):
+    job = make_job(60, epochs=3)
+    train(job, until=1)
+    retry = replace(
+        job,
+        trial=8,
+        checkpoint=job.checkpoint.with_name("8.npz"),
+        resume_from=job.checkpoint,
+        weights=job.weights.with_name("8.weights.npz"),
+    )
+    answers = train(retry, until=2)
+    (resumed,) = [answer for answer in answers if isinstance(answer, Resumed)]
+    assert (resumed.problem, len(resumed.history)) == (None, 1)
+    assert (job.checkpoint.exists(), retry.checkpoint.exists()) == (False, True)
+    assert retry.disk_limit.used() <= retry.disk_limit.bytes
+
+
+@pytest.mark.parametrize("name", ["a", "a/variable/with/a/long/path/" * 20])
+def test_a_file_takes_no_more_than_it_was_measured_for(tmp_path, name):
+    arrays = {f"{name}{number}": np.zeros((3, 3, 128, number)) for number in range(1, 50)}
+    measured = []
+
+    class Measure(DiskLimit):
+        def refuse_what_does_not_fit(self, path, size, *, going):
+            measured.append(size)
+
+    path = tmp_path / "weights" / "0.weights.npz"
+    checkpoints.write_arrays(path, arrays, disk_limit=Measure(home=tmp_path, bytes=10**9))
+    assert size_of(path) <= measured[0] <= size_of(path) + 256 * len(arrays)
