@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,10 +23,12 @@ __all__ = [
     "Artifacts",
     "artifacts_folder",
     "make_artifact_store",
+    "of_gone_studies",
     "record",
     "records_of",
 ]
 
+OURS = re.compile(r"[0-9a-f]{2}-(?P<study>[0-9a-f]{8})-[0-9a-f]{6,}-[0-9a-f]{12}")
 PREFIX = "artifacts:"  # of the system attributes in which Optuna and its dashboard look for records
 
 
@@ -61,7 +64,7 @@ class Artifacts:
     def __init__(self, folder: Path, study_name: str) -> None:
         self._folder = folder
         self._store = make_artifact_store(folder)
-        self._study = hashlib.sha256(study_name.encode()).hexdigest()[:8]
+        self._study = _key_of(study_name)
 
     def write(self, number: int, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
         """Write a file; a trial has it only once `record` was called.
@@ -122,6 +125,18 @@ def artifacts_folder(home: Path, location: Location) -> Path:
     return home.absolute() / "artifacts" / f"@{key}" if key else home.absolute() / "artifacts"
 
 
+def of_gone_studies(paths: Iterable[Path], study_names: Iterable[str]) -> list[Path]:
+    """Those of `paths` that were written for studies of other names; what other tools uploaded is left out.
+
+    Args:
+        paths: Files of one store's artifacts folder.
+        study_names: All studies of that store.
+    """
+    known = {_key_of(name) for name in study_names}
+    named = [(path, OURS.fullmatch(path.name)) for path in paths]
+    return [path for path, ours in named if ours is not None and ours["study"] not in known]
+
+
 def record(trial: optuna.Trial, records: Iterable[ArtifactRecord]) -> None:
     """Write into a running trial which artifacts it has."""
     for each in records:
@@ -137,3 +152,7 @@ def records_of(trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
 def make_artifact_store(folder: Path) -> FileSystemArtifactStore:
     """Optuna's artifact store in a folder, which is not made: who writes makes it first."""
     return FileSystemArtifactStore(folder)
+
+
+def _key_of(study_name: str) -> str:
+    return hashlib.sha256(study_name.encode()).hexdigest()[:8]

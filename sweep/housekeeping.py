@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import TrialState
 
 from storage import Store
+from storage.artifacts import artifacts_folder, of_gone_studies
 from sweep.budget import read_budget
 from sweep.disk_limit import size_of
 from sweep.errors import WorldError
@@ -57,6 +58,7 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     folders = list(study_folders(home, store.location))
     marks = marks_folder(home, store.location)
     dead = [path for path in _within(marks) if path.is_file() and is_dead(marks, path.name)]
+    artifacts = _within(artifacts_folder(home, store.location))
     studies = [store.load(name) for name in store.study_names()]
     # Some file systems change the case or composition of names.
     known = {_folded(study.study_name) for study in studies}
@@ -68,6 +70,8 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     for path, name in folders:
         if _folded(name) not in known:
             found.append(Removable(path=path, bytes=size_of(path), why=Why.STUDY))
+    gone = of_gone_studies(artifacts, [study.study_name for study in studies])
+    found += [_file(path, Why.STUDY) for path in gone]
     found += [_file(path, Why.WORKER) for path in dead if path.name not in needed]
     return found
 

@@ -28,7 +28,7 @@ from sweep.sizes import format_bytes
 KINDS = {
     Why.UNKEPT: ("file that no rule keeps", "files that no rule keeps"),
     Why.DRAFT: ("draft left behind", "drafts left behind"),
-    Why.STUDY: ("folder of a study that is gone", "folders of studies that are gone"),
+    Why.STUDY: ("file or folder of a study that is gone", "files and folders of studies that are gone"),
     Why.WORKER: ("mark of a worker that is gone", "marks of workers that are gone"),
 }
 

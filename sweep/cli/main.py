@@ -221,6 +221,24 @@ def export(
 
 @app.command()
 @expand
+def report(
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names of studies; see `sweep studies`.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", help="File to write, replaced if it exists; - for standard output.")],
+    format: Annotated[  # noqa: A002
+        str | None, typer.Option("--format", help="html or md; default: as the file's name ends.")
+    ] = None,
+    data_dir: Annotated[Path | None, option("--data-dir", "Folder with Fashion-MNIST's four files.")] = None,
+    place: Place,
+) -> None:
+    """Write a page about studies: which model to deploy and why, with figures."""
+    from sweep.cli import reporting
+
+    reporting.report(studies, place, out=out, format=format, data_dir=data_dir)
+
+
+@app.command()
+@expand
 def dashboard(
     *,
     host: Annotated[

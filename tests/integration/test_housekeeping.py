@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from search_spaces import find_space
 from storage import open_store
+from storage.artifacts import record
 from storage.engines import GRACE_SECONDS, without_optuna_warnings
 from sweep.cli.housekeeping import doctor, gc
 from sweep.cli.options import Place
@@ -137,3 +138,32 @@ def test_files_go_by_what_the_store_holds(store, study, claimed, place, location
     gc(place, dry_run=False, json=True)
     assert json.loads(capsys.readouterr().out)["bytes"] == 18
     assert [path.exists() for path in (kept, *gone)] == [True, False, False]
+
+
+def test_artifacts_go_with_their_study_and_without_a_record_once_their_trial_ended(
+    study, claimed, place, location, capsys, tmp_path
+):
+    artifacts, deleted = (TrialFiles(tmp_path, name, location).artifacts for name in ("isolated", "deleted"))
+    ended, running = claimed("gone"), claimed("at work")
+    recorded, orphan = (artifacts.write(ended.number, order, "a.png", "image/png", bytes(9)) for order in (0, 1))
+    record(ended, [recorded])
+    study.tell(ended, 0.5)
+    coming = artifacts.write(running.number, 0, "a.png", "image/png", bytes(9))
+    gone = deleted.write(0, 0, "a.png", "image/png", bytes(9))
+    foreign = artifacts.path("0b5e3c1e-8a54-4c6b-9d0f-0a1b2c3d4e5f")  # as Optuna names what other tools upload
+    foreign.write_bytes(bytes(9))
+    gc(place, dry_run=False, json=True)
+    assert json.loads(capsys.readouterr().out)["bytes"] == 18
+    paths = [*(artifacts.path(each.artifact_id) for each in (recorded, coming, orphan, gone)), foreign]
+    assert [path.exists() for path in paths] == [True, True, False, False, True]
+
+
+def test_the_doctor_names_trials_whose_artifacts_are_not_here(study, claimed, place, location, capsys, tmp_path):
+    artifacts = TrialFiles(tmp_path, "isolated", location).artifacts
+    trial = claimed("gone")
+    record(trial, [artifacts.write(trial.number, order, "a.png", "image/png", b"") for order in (0, 1)])
+    study.tell(trial, 0.5)
+    artifacts.delete()
+    doctor(place, fix=False, json=True)
+    findings = [each["what"] for each in json.loads(capsys.readouterr().out)["findings"]]
+    assert "isolated: 2 artifacts of trial 0: recorded, but not on this host" in findings

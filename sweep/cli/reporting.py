@@ -1,0 +1,62 @@
+"""The command that writes evidence for people: report."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from sweep.cli.options import Place
+from sweep.cli.place import notes, reading_store
+from sweep.errors import UsageError, WorldError
+from sweep.exporting import write_atomically
+from sweep.report.facts import gather
+from sweep.report.pages import page_of
+from sweep.report.writing import choose_format, write
+from sweep.sizes import format_bytes
+from sweep.trial_files import TrialFiles
+
+
+def report(names: list[str], place: Place, *, out: Path, format: str | None, data_dir: Path | None) -> None:  # noqa: A002 - the option's name
+    """Write one page about one or more studies."""
+    wanted = choose_format(out, format)
+    to_file = str(out) != "-"
+    if to_file:
+        _check_folder(out)
+    with reading_store(place) as store:
+        where = _where(place, str(store.location))
+        studies = [
+            gather(
+                store.load(name),
+                key=f"s{index}",
+                files=TrialFiles(place.home, name, store.location),
+                home=place.home,
+                where=where,
+            )
+            for index, name in enumerate(dict.fromkeys(names), start=1)
+        ]
+    text = write(page_of(studies, data_dir=data_dir), wanted)
+    if not to_file:
+        sys.stdout.write(text)
+        return
+    write_atomically(out, text)
+    notes.print(f"Wrote {out}, {format_bytes(len(text.encode()))}.")
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse what cannot be written before any work is done."""
+    folder = out.parent
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder. Expected the name of a file, such as {out / 'report.html'}.")
+    if not folder.is_dir():
+        raise WorldError(
+            f"{out} cannot be written: there is no folder {folder}. Make it first, or choose another --out."
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WorldError(f"{out} cannot be written: {folder} lets nobody write into it. Choose another --out.")
+
+
+def _where(place: Place, location: str) -> str:
+    """Options that lead a command to the store; a password is never among them."""
+    options = [] if str(place.home) == "sweep-data" else ["--home", str(place.home)]
+    options += [] if place.storage is None else ["--storage", location]
+    return f" {shlex.join(options)}" if options else ""

@@ -1,0 +1,1 @@
+"""A study as a page: its facts, then sections of text, tables and pictures, then HTML or Markdown."""
