@@ -103,7 +103,7 @@ class Worker:
             self._watch_clock()
             if self._end is None:
                 self._look_for_stops()
-                for slot in self._slots:
+                for slot in self._slots if not self._outcomes.are_behind(len(self._slots)) else ():
                     self._claim(slot)
             self._observer.tick()
         self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)

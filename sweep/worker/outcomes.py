@@ -60,10 +60,21 @@ class Outcomes:
         self._call = call
         self._draw = draw
         self._best = -math.inf  # validation accuracy seen here
+        self._untold: dict[int, FailureKind | None] = {}  # trials that ended, and whose figures are drawn
         self._refresh_after = 0.0  # monotonic seconds
         self._beats = beats
         self._observer = observer
         self._estimator = estimator
+
+    def are_behind(self, slots: int) -> bool:
+        """Whether new trials had better wait until the study knows how earlier ones ended.
+
+        A failure may be the one that ends the study; and what is not told is lost with this worker.
+
+        Args:
+            slots: Trainers at work: each may be one trial ahead of its figures.
+        """
+        return any(self._untold.values()) or len(self._untold) > slots
 
     def repeated(self, trial: optuna.Trial, title: str, earlier: FrozenTrial) -> None:
         """The trial's configuration has ended before."""
@@ -157,6 +168,7 @@ class Outcomes:
             lambda: evidence.of_cut(subject, history, pruned=False),
             lambda: ledger.write_failure(study, trial, kind, message, history),
             lambda _: self._end(work, "failed", None, f"{kind.value}: {message}"),
+            failure=kind,
         )
 
     def _subject(self, work: Work) -> evidence.Subject:
@@ -174,9 +186,16 @@ class Outcomes:
         make: Callable[[], list[evidence.Exhibit]],
         write: Callable[[], Any],
         told: Callable[[Any], None],
+        *,
+        failure: FailureKind | None = None,
     ) -> None:
         """End a trial: its files first, then which they are, then its attributes and its end."""
         artifacts, number = self._on.files.artifacts, work.number
+        self._untold[number] = failure
+
+        def ended(answer: Any) -> None:
+            self._untold.pop(number, None)
+            told(answer)
 
         def draw() -> list[ArtifactRecord] | Exception:
             try:
@@ -202,7 +221,7 @@ class Outcomes:
                     raise
                 return write()
 
-            self._call(end, told)
+            self._call(end, ended)
             self._call(self._tidy, self._note)
             if time.monotonic() >= self._refresh_after:
                 self._call(lambda: None, lambda _: self.refresh())  # once the end is told

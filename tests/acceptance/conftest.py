@@ -6,6 +6,7 @@ import queue
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,12 +14,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+
+from storage.locks import file_lock
 
 PROGRAMS = Path(sys.executable).parent
 LINE_SECONDS = 90.0  # for the slowest line: Keras's import and a first tracing, on a busy machine
@@ -151,11 +154,18 @@ def known_experiments(
     tmp_path_factory: pytest.TempPathFactory, fashion_mnist_cache: Path
 ) -> tuple[Workplace, "subprocess.CompletedProcess[str]"]:
     """A first run on Fashion-MNIST, to be looked at: ten known experiments and one more; and how it went."""
-    place = Workplace(tmp_path_factory.mktemp("known"))
-    cache = place.home / "cache"
-    cache.mkdir(parents=True)
-    (cache / "fashion-mnist").symlink_to(fashion_mnist_cache / "fashion-mnist")
-    return place, place.sweep(*_first_run())
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one run serves all of pytest's processes
+        folder = folder.parent
+    place, ended = Workplace(folder / "known"), folder / "known.json"
+    with file_lock(folder / "known.lock"):
+        if not ended.exists():
+            cache = place.home / "cache"
+            cache.mkdir(parents=True)
+            (cache / "fashion-mnist").symlink_to(fashion_mnist_cache / "fashion-mnist")
+            answer = place.sweep(*_first_run())
+            ended.write_text(json.dumps([answer.returncode, answer.stdout, answer.stderr]))
+    return place, subprocess.CompletedProcess(_first_run(), *json.loads(ended.read_text()))
 
 
 @pytest.fixture(scope="session")
@@ -173,8 +183,15 @@ def _first_run() -> tuple[str, ...]:
 def copy_of_known_experiments(known_experiments: Any, workplace: Workplace) -> Workplace:
     """The same study to be worked on."""
     original, _ = known_experiments
-    shutil.copytree(original.home, workplace.home, symlinks=True)
+    copy_home(original.home, workplace.home)
     return workplace
+
+
+def copy_home(home: Path, target: Path) -> None:
+    """Copy a home that other tests read meanwhile: files beside SQLite's come and go."""
+    shutil.copytree(home, target, symlinks=True, ignore=shutil.ignore_patterns("sweep.db*"))
+    with closing(sqlite3.connect(home / "sweep.db")) as source, closing(sqlite3.connect(target / "sweep.db")) as copy:
+        source.backup(copy)
 
 
 @pytest.fixture

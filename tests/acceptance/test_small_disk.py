@@ -1,5 +1,9 @@
 """`--max-disk` on real trials: in the end the home is within it, and the best trial's weights are there."""
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 STUDY = "isolated-quick"
 TERMS = ("--family", "isolated", "--dataset", "digits", "--limit", "40", "--epochs", "1", "--batch-size", "32")
 LIMIT = 30 * 10**6  # room for the weights of two of these networks, 14.2 MB each

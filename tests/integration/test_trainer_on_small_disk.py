@@ -13,6 +13,8 @@ from sweep.messages import EpochEnd, Job, Result, Resumed
 from sweep.trainer import checkpoints
 from sweep.trainer.training import Trainer
 
+pytestmark = pytest.mark.long
+
 # Of the network below: its weights take 14.2 MB, a checkpoint four times as much.
 ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
 

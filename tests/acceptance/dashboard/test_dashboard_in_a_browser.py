@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Error, expect
 from served import ODD_STUDY, QUEUED_STUDY, STUDY, Served, make_study
 
+pytestmark = pytest.mark.long
+
 PASSWORD = "pässword: with colon"
 LOADED = "() => document.images.length > 0 && [...document.images].every(image => image.complete)"
 

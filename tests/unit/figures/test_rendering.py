@@ -195,6 +195,7 @@ def growth_of(make, times):
     return process.memory_info().rss - before
 
 
+@pytest.mark.long
 def test_rendering_leaves_no_memory_behind(draw):
     assert growth_of(draw["points"], 20) < 20 * MEBIBYTE  # its pixels alone are 3.4 MiB each time
 
