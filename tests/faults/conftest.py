@@ -26,6 +26,20 @@ def new_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
         place.close()
 
 
+@pytest.fixture(scope="module")
+def new_lasting_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    """Makes empty folders that all tests of a module share."""
+    places: list[Place] = []
+
+    def make(name: str) -> Place:
+        places.append(Place(tmp_path_factory.mktemp(name)))
+        return places[-1]
+
+    yield make
+    for place in places:
+        place.close()
+
+
 @pytest.fixture
 def place(new_place: Callable[..., Place]) -> Place:
     """One empty folder."""
@@ -59,6 +73,20 @@ def assert_whole() -> Callable[..., None]:
         assert set(retried.values()) <= {1}, "a trial was given back twice"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[[list[dict[str, Any]]], dict[int, Any]]:
+    """The configurations that were finished, by draw."""
+
+    def of(trials: list[dict[str, Any]]) -> dict[int, Any]:
+        return {
+            trial["user_attrs"]["draw"]: trial["config"]
+            for trial in trials
+            if "draw" in trial["user_attrs"] and trial["state"] in ("COMPLETE", "PRUNED")
+        }
+
+    return of
 
 
 @pytest.fixture(scope="session")

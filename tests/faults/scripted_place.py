@@ -14,13 +14,17 @@ from typing import Any
 
 import psutil
 
+from search_spaces import find_space
+from storage import locate, open_store
+from sweep.documents import to_json, trial_documents
+
 ENTRY = Path(__file__).resolve().parent / "scripted_sweep.py"
 STUDY = "isolated-quick"
 TERMS = ("--family", "isolated", "--dataset", "digits", "--limit", "40")
 BASELINES = tuple(f"isolated-{number}" for number in range(1, 11))
 COMMAND_SECONDS = 240.0  # two minutes of grace are in it, for a worker that dies before its trial has a name on it
 LINE_SECONDS = 90.0
-TRAINERS = ("scripted_trainer",)
+TRAINERS = ("scripted_trainer", "faulty_fits")
 
 
 class Running:
@@ -113,9 +117,10 @@ class Place:
         draft.write_text(json.dumps(values))
         draft.replace(self._script)
 
-    def start(self, *arguments: object) -> Running:
-        """Start a command, and go on."""
-        running = Running([sys.executable, str(ENTRY), *map(str, arguments)], self.folder, self.environment)
+    def start(self, *arguments: object, **variables: str) -> Running:
+        """Start a command, with some variables of its own, and go on."""
+        environment = self.environment | variables
+        running = Running([sys.executable, str(ENTRY), *map(str, arguments)], self.folder, environment)
         self.started.append(running)
         return running
 
@@ -139,10 +144,18 @@ class Place:
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout)
 
-    def trials(self) -> list[dict[str, Any]]:
-        """All trials of the study."""
-        trials: list[dict[str, Any]] = self.json("trials", STUDY)
+    def trials(self, study: str = STUDY) -> list[dict[str, Any]]:
+        """All trials of a study, as `sweep trials --json` prints them; read here, for the command takes seconds."""
+        family = study.partition("-")[0]
+        with open_store(locate(self.environment.get("SWEEP_STORAGE"), self.home)) as store:
+            trials: list[dict[str, Any]] = json.loads(to_json(trial_documents(store.load(study), find_space(family))))
         return trials
+
+    def checkpoints(self, study: str = STUDY) -> list[str]:
+        """Names of the checkpoints that are left, drafts included."""
+        # The folder of a server's study has the server's mark behind its name.
+        folders = (self.home / "checkpoints").glob(f"{study}*")
+        return sorted(path.name for folder in folders for path in folder.iterdir())
 
     def trainers(self) -> list[psutil.Process]:
         """Trainers that live, of this place only, whoever's children they are by now."""

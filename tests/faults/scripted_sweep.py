@@ -1,6 +1,11 @@
-"""The real `sweep` command with another trainer: `python scripted_sweep.py start --family isolated …`.
+"""The real `sweep` command with another trainer and no figures: `python scripted_sweep.py start --family isolated …`.
 
-TRAINER_MODULE in the environment names the trainer, a module of this folder; default: scripted_trainer.
+Variables say what is wrong this time:
+
+- TRAINER_MODULE: the trainer, a module of this folder. Default: scripted_trainer.
+- FAULT_AT: the call on the store at which this process kills itself; see fatal_calls.py. Default: none.
+- FAULT_DRAWING: seconds that the figures of a trial, or of the study, would take. Default: 0.
+- FAULT_CLOCK: seconds by which this process's clock is ahead; behind if negative. Default: 0.
 """
 
 import os
@@ -12,9 +17,20 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Run the command."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent.parent)])  # for the trainers
+    if "FAULT_CLOCK" in os.environ:  # first of all: others take `datetime` by name
+        from wrong_clock import set_clock
+
+        set_clock(ahead_seconds=float(os.environ["FAULT_CLOCK"]))
+    from plain_evidence import draw_nothing
+
     from sweep.cli import main as command
     from sweep.worker import trainer_process
 
+    if "FAULT_AT" in os.environ:
+        from fatal_calls import kill_at
+
+        kill_at(os.environ["FAULT_AT"])
+    draw_nothing(seconds=float(os.environ.get("FAULT_DRAWING", "0")))
     trainer_process.TRAINER_MODULE = os.environ.get("TRAINER_MODULE", "scripted_trainer")
     command.run()
 

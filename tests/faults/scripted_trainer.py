@@ -2,7 +2,8 @@
 
 Started by a worker as `python -m scripted_trainer FD`. What it does with each trial stands in the JSON file that the
 variable TRAINER_SCRIPT names, as {"trials": {NUMBER: BEHAVIOUR}, "default": BEHAVIOUR, "epochs": 3,
-"epoch_seconds": 0.005}; it is read anew for every trial.
+"epoch_seconds": 0.005}; it is read anew for every trial. Behaviours: "train", "slow", "nan", "hang", "crash at once",
+"exit 137", "kill itself", "die in a checkpoint", "die after the result".
 """
 
 import hashlib
@@ -15,10 +16,15 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 
-from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Evaluation, Failure, Job, Ready, Result, Resumed, Stopped
-from sweep.trainer.main import Mailbox
+for name, function in (("datasets", "load_digits"), ("model_selection", "train_test_split")):
+    # It never loads images, and scikit-learn's import would be most of its start.
+    vars(sys.modules.setdefault(f"sklearn.{name}", ModuleType(name)))[function] = None
+
+from sweep.failures import FailureKind  # noqa: E402 - after the stand-ins
+from sweep.messages import EpochEnd, Evaluation, Failure, Job, Ready, Result, Resumed, Stopped  # noqa: E402
+from sweep.trainer.main import Mailbox  # noqa: E402
 
 PER_CLASS = 100  # images of each class in a made-up evaluation
 DEFAULTS = {"trials": {}, "default": "train", "epochs": 3, "epoch_seconds": 0.005}
@@ -46,12 +52,7 @@ class ScriptedTrainer:
                 return
             if behaviour != "slow" or not history:
                 _end_epoch(job, history, epochs, seconds, self._mailbox)
-            if behaviour == "exit 137":
-                os._exit(137)
-            if behaviour == "kill itself":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if behaviour == "hang":
-                threading.Event().wait()  # deaf to a stop, yet the closed pipe ends it
+            _misbehave(behaviour, job, is_last_but_one=len(history) == epochs - 1)
             if behaviour == "nan":
                 self._mailbox.send(Failure(trial=job.trial, kind=FailureKind.NAN, message="the loss is nan"))
                 return
@@ -69,6 +70,21 @@ class ScriptedTrainer:
                 history=tuple(history),
             )
         )
+        if behaviour == "die after the result":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _misbehave(behaviour: str, job: Job, *, is_last_but_one: bool) -> None:
+    """End or hang, if that is what the script says, after an epoch."""
+    if behaviour == "exit 137":
+        os._exit(137)
+    if behaviour == "kill itself":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "die in a checkpoint" and is_last_but_one:
+        _draft(job.checkpoint).write_text('[{"trial": ')
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "hang":
+        threading.Event().wait()  # deaf to a stop, yet the closed pipe ends it
 
 
 def correct_of(job: Job) -> int:
@@ -115,8 +131,13 @@ def _resume(job: Job, mailbox: Mailbox) -> list[EpochEnd]:
     if not job.resume_from.exists():
         mailbox.send(Resumed(trial=job.trial, history=(), problem="there is no checkpoint on this host"))
         return []
-    text = job.resume_from.read_text()
-    history = [replace(EpochEnd(**end), trial=job.trial) for end in json.loads(text)]
+    try:
+        text = job.resume_from.read_text()
+        history = [replace(EpochEnd(**end), trial=job.trial) for end in json.loads(text)]
+    except ValueError as error:
+        problem = f"checkpoint {job.resume_from.name} is damaged: {error}"
+        mailbox.send(Resumed(trial=job.trial, history=(), problem=problem))
+        return []
     _write(job.checkpoint, text)
     job.resume_from.unlink(missing_ok=True)
     mailbox.send(Resumed(trial=job.trial, history=tuple(history), problem=None))
@@ -125,9 +146,13 @@ def _resume(job: Job, mailbox: Mailbox) -> list[EpochEnd]:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     draft.write_text(text)
     draft.replace(path)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _evaluation(correct: int, classes: int) -> Evaluation:

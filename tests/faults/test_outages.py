@@ -26,14 +26,14 @@ def own_postgres():
 
 
 @pytest.mark.timeout(300)
-def test_a_sqlite_file_locked_by_a_stranger_for_five_seconds_loses_nothing(place, terms, study, assert_whole):
+def test_a_sqlite_file_locked_by_a_stranger_for_half_a_minute_loses_nothing(place, terms, study, assert_whole):
     first = place.start("start", *terms, "--trials", 40)
     first.await_line("started")
     second = place.start("join", study)
     second.await_line("started")
     with closing(sqlite3.connect(place.home / "sweep.db", isolation_level=None, timeout=60)) as stranger:
         stranger.execute("BEGIN EXCLUSIVE")
-        assert not first.ended_within(5)
+        assert not first.ended_within(30)
         stranger.execute("ROLLBACK")
     assert [first.wait(), second.wait()] == [0, 0]
     trials = place.trials()
@@ -58,6 +58,24 @@ def test_training_goes_on_while_postgresql_is_stopped(new_place, own_postgres, t
     assert len(trials) == 12
     assert len(trials[2]["intermediate_values"]) == 20
     assert place.trainers_are_gone()
+
+
+@pytest.mark.timeout(300)
+def test_two_workers_wait_for_a_postgresql_that_was_stopped(new_place, own_postgres, terms, study, assert_whole):
+    place = new_place(storage=own_postgres.get_uri(driver="psycopg"))
+    first = place.start("start", *terms, "--trials", 40, "--pruner", "none")
+    first.await_line("started")
+    second = place.start("join", study)
+    second.await_line("started")
+    own_postgres.stop()
+    for worker in (first, second):
+        worker.await_line("does not answer")
+    own_postgres.ensure_postgres_running()
+    assert [first.wait(), second.wait()] == [0, 0]
+    trials = place.trials()
+    assert_whole(trials, 40)
+    assert place.trainers_are_gone()
+    assert place.checkpoints() == []
 
 
 @pytest.mark.timeout(400)

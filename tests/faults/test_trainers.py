@@ -93,3 +93,46 @@ def test_a_trial_past_its_time_limit_fails_and_is_not_retried(place, terms):
     first, *others = place.trials()
     assert (first["state"], first["user_attrs"]["failure"]) == ("FAIL", "time")
     assert not [trial for trial in others if trial["retry_of"] == 0]
+
+
+@pytest.mark.long
+def test_a_trainer_killed_while_it_writes_a_checkpoint_leaves_the_one_before_it(place, terms, assert_whole):
+    place.script(trials={"0": "die in a checkpoint"}, epochs=3)
+    worker = place.start("start", *terms, "--trials", 10)
+    assert worker.wait() == 0
+    trials = place.trials()
+    assert_whole(trials, 10)
+    _, retry = attempts_of(trials, "isolated-1")
+    assert retry["user_attrs"]["resumed_from_epoch"] == 2
+    assert retry["intermediate_values"].keys() == {"1", "2", "3"}
+    assert place.checkpoints() == []
+
+
+@pytest.mark.long
+def test_a_trial_whose_checkpoint_is_damaged_begins_again_and_says_so(place, terms, assert_whole):
+    place.script(trials={"0": "hang"})
+    worker = place.start("start", *terms, "--trials", 10)
+    worker.await_line("trial 0  epoch 1")
+    worker.kill()
+    assert place.trainers_are_gone()
+    assert place.checkpoints() == ["0.npz"]
+    checkpoint = place.home / "checkpoints" / "isolated-quick" / "0.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:20])
+    place.script()
+    assert "trial 10  begins again: checkpoint 0.npz is damaged" in place.run("start", *terms)
+    trials = place.trials()
+    assert_whole(trials, 10)
+    _, retry = attempts_of(trials, "isolated-1")
+    assert retry["user_attrs"]["resumed_from_epoch"] == 0
+    assert place.checkpoints() == []
+
+
+@pytest.mark.long
+def test_a_trainer_killed_right_after_its_result_has_not_lost_it(place, terms, assert_whole):
+    place.script(default="die after the result")
+    place.run("start", *terms, "--trials", 11)
+    trials = place.trials()
+    assert_whole(trials, 11)
+    assert len(trials) == 11
+    assert place.trainers_are_gone()
+    assert place.checkpoints() == []
