@@ -106,7 +106,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc] # keras ships 
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 state = json.loads(str(file["state"]))
                 variables, optimizer, best = (_group(file, name) for name in ("variable", "optimizer", "best"))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"checkpoint {path.name} is damaged: {error}") from error
         if (state["format"], state["fingerprint"]) != (FORMAT, self._fingerprint):
             raise CheckpointError(f"checkpoint {path.name} belongs to another job")

@@ -33,7 +33,7 @@ from sweep.worker.slots import Slot, Work, open_slots
 
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
-LEAVE_SECONDS = 8.5  # after a stop: a store that does not answer keeps no one longer
+LEAVE_SECONDS = 8.0  # after a stop: a store that does not answer keeps no one longer
 CLOSE_SECONDS = 0.5  # for what the store thread is about to finish
 START_ATTEMPTS = 3  # a trainer that dies so often before it is ready will not start at all
 
@@ -73,11 +73,12 @@ class Worker:
         self._slots = open_slots(self._on.slots, logs=self._on.logs)
         self._beats = Beats(self._on.store)
         self._books = Bookkeeper(self._wake)
-        self._drawing = Lane("drawing", self._wake)
+        self._drawing, self._showing = Lane("drawing", self._wake), Lane("showing", self._wake)
         self._outcomes = Outcomes(
             self._on,
             call=self._call,
-            draw=self._draw,
+            draw=functools.partial(self._aside, self._drawing),
+            show=functools.partial(self._aside, self._showing),
             beats=self._beats,
             observer=self._observer,
             estimator=self._estimator,
@@ -88,7 +89,8 @@ class Worker:
         finally:
             for slot in self._slots:
                 slot.trainer.kill()
-            self._drawing.close(0)  # what is still drawn now has nobody who waits for it
+            for lane in (self._drawing, self._showing):
+                lane.close(0)  # what is still drawn now has nobody who waits for it
             self._books.close(CLOSE_SECONDS)
             self._beats.close()
             for name, handler in handlers.items():
@@ -103,7 +105,7 @@ class Worker:
             self._watch_clock()
             if self._end is None:
                 self._look_for_stops()
-                for slot in self._slots if not self._outcomes.are_behind(len(self._slots)) else ():
+                for slot in self._slots:
                     self._claim(slot)
             self._observer.tick()
         self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)
@@ -112,6 +114,7 @@ class Worker:
 
     def _tell(self, end: RunEnd) -> bool:
         """Record why this worker leaves; False if the store did not take it in time."""
+        self._outcomes.sweep_up()
         self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._outcomes.refresh())
         while self._calls and time.monotonic() < self._leave_by:
             self._wait()
@@ -197,6 +200,8 @@ class Worker:
 
     def _claim(self, slot: Slot) -> None:
         if slot.ready is None or slot.work or slot.claiming or time.monotonic() < slot.claim_after:
+            return
+        if self._outcomes.are_behind:
             return
         slot.claiming = True
         on = self._on
@@ -301,5 +306,5 @@ class Worker:
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
         self._calls.append((self._books.submit(call), handle))
 
-    def _draw(self, call: Callable[[], Any], handle: Callable[[Any], None]) -> None:
-        self._calls.append((self._drawing.submit(call), handle))
+    def _aside(self, lane: Lane, call: Callable[[], Any], handle: Callable[[Any], None]) -> None:
+        self._calls.append((lane.submit(call), handle))

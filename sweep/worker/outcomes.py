@@ -41,6 +41,7 @@ class Outcomes:
         assignment: The study.
         call: Queues a call on the store; its answer goes to the second function.
         draw: Queues a call that needs no store, likewise: figures take a second.
+        show: Queues a call apart from both: no trial's end waits for the study's page.
         beats: Heartbeats, to be ended with the trial.
         observer: Who watches.
         estimator: Learns the machine's speed.
@@ -52,6 +53,7 @@ class Outcomes:
         *,
         call: Call,
         draw: Call,
+        show: Call,
         beats: Beats,
         observer: Observer,
         estimator: Estimator,
@@ -59,22 +61,21 @@ class Outcomes:
         self._on = assignment
         self._call = call
         self._draw = draw
+        self._show_study = show
         self._best = -math.inf  # validation accuracy seen here
-        self._untold: dict[int, FailureKind | None] = {}  # trials that ended, and whose figures are drawn
+        self._untold: set[int] = set()  # trials that ended, and whose figures are being drawn
         self._refresh_after = 0.0  # monotonic seconds
         self._beats = beats
         self._observer = observer
         self._estimator = estimator
 
-    def are_behind(self, slots: int) -> bool:
-        """Whether new trials had better wait until the study knows how earlier ones ended.
+    @property
+    def are_behind(self) -> bool:
+        """Whether a trial has ended that the study does not know of: a claim must see the ends before it.
 
-        A failure may be the one that ends the study; and what is not told is lost with this worker.
-
-        Args:
-            slots: Trainers at work: each may be one trial ahead of its figures.
+        One of them may end the study, or be what the next trial would repeat; and all are lost with this worker.
         """
-        return any(self._untold.values()) or len(self._untold) > slots
+        return bool(self._untold)
 
     def repeated(self, trial: optuna.Trial, title: str, earlier: FrozenTrial) -> None:
         """The trial's configuration has ended before."""
@@ -168,7 +169,6 @@ class Outcomes:
             lambda: evidence.of_cut(subject, history, pruned=False),
             lambda: ledger.write_failure(study, trial, kind, message, history),
             lambda _: self._end(work, "failed", None, f"{kind.value}: {message}"),
-            failure=kind,
         )
 
     def _subject(self, work: Work) -> evidence.Subject:
@@ -186,15 +186,13 @@ class Outcomes:
         make: Callable[[], list[evidence.Exhibit]],
         write: Callable[[], Any],
         told: Callable[[Any], None],
-        *,
-        failure: FailureKind | None = None,
     ) -> None:
         """End a trial: its files first, then which they are, then its attributes and its end."""
         artifacts, number = self._on.files.artifacts, work.number
-        self._untold[number] = failure
+        self._untold.add(number)
 
         def ended(answer: Any) -> None:
-            self._untold.pop(number, None)
+            self._untold.discard(number)
             told(answer)
 
         def draw() -> list[ArtifactRecord] | Exception:
@@ -239,7 +237,7 @@ class Outcomes:
             except Exception:
                 log.warning("the study's note and plots are not up to date", exc_info=True)
 
-        self._draw(show, lambda _: None)
+        self._show_study(show, lambda _: None)
 
     def _give_back(self, work: Work, kind: FailureKind, message: str) -> None:
         on, trial = self._on, work.trial
@@ -254,6 +252,10 @@ class Outcomes:
             self._end(work, state, None, f"{kind.value}: {message}{way}")
 
         self._call(give_back, told)
+
+    def sweep_up(self) -> None:
+        """Remove artifacts that died with a worker before any trial had them."""
+        self._call(lambda: remove(self._on.files.artifacts.orphans(self._on.study)), lambda _: None)
 
     def _tidy(self) -> str | None:
         """Remove the checkpoint of a trial that ended, and weights that are no longer among the best.

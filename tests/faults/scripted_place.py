@@ -16,6 +16,7 @@ import psutil
 
 from search_spaces import find_space
 from storage import locate, open_store
+from storage.artifacts import records_of
 from sweep.documents import to_json, trial_documents
 
 ENTRY = Path(__file__).resolve().parent / "scripted_sweep.py"
@@ -61,6 +62,13 @@ class Running:
             if part in line:
                 return line
         raise AssertionError(f"It ended without a line with {part!r}:\n{''.join(self.lines)}")
+
+    def forget_lines(self) -> None:
+        """Let `await_line` look only at what is written from now on."""
+        while not self._queue.empty():
+            if self._queue.get() is None:
+                self._queue.put(None)  # it has ended
+                return
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the whole group, as a terminal does; trainers are in sessions of their own."""
@@ -150,6 +158,12 @@ class Place:
         with open_store(locate(self.environment.get("SWEEP_STORAGE"), self.home)) as store:
             trials: list[dict[str, Any]] = json.loads(to_json(trial_documents(store.load(study), find_space(family))))
         return trials
+
+    def recorded_artifacts(self, study: str = STUDY) -> set[str]:
+        """Names of the artifacts that the study knows of."""
+        with open_store(locate(self.environment.get("SWEEP_STORAGE"), self.home)) as store:
+            trials = store.load(study).get_trials(deepcopy=False)
+        return {record.artifact_id for trial in trials for record in records_of(trial)}
 
     def checkpoints(self, study: str = STUDY) -> list[str]:
         """Names of the checkpoints that are left, drafts included."""

@@ -51,6 +51,7 @@ def test_the_way_from_the_list_of_studies_to_the_pictures_of_a_trial(shown, open
     page.locator("a[href$='/studies/1/trials']").click()
     expect(page.get_by_role("heading", name="Trial 0 (trial_id=1)")).to_be_visible()
     page.wait_for_function(LOADED)
+    assert page.evaluate("document.documentElement.scrollWidth") == 1400, "a long attribute widens the page"
     sizes = page.evaluate("[...document.images].map(image => [image.naturalWidth, image.naturalHeight])")
     assert sorted(sizes) == [[30, 30], [64, 48]]  # the SVG is shown too, as a picture: no script runs in it
     assert page.title() != "taken over"
