@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 TINY = ("--family", "isolated", "--dataset", "digits", "--limit", "40", "--epochs", "1", "--batch-size", "32")
 STUDY = "isolated-quick"
 
