@@ -36,6 +36,15 @@ STAGES = {
     "it is told, its checkpoint is still there": "set_trial_state_values:COMPLETE:after:5",
     "the last one is told, the end is not recorded": "set_study_user_attr:'ended':before:1",
 }
+# The last test meets them too, or their neighbours, on one study.
+MET_IN_A_ROW = {
+    "a study was made and has no terms",
+    "an experiment was asked for",
+    "it has an attempt",
+    "half of its parameters are drawn",
+    "it has a configuration, and no trainer",
+    "its second epoch was reported",
+}
 WHERE_A_SERVER_DIFFERS = (
     "four of ten experiments are enqueued",
     "an experiment was asked for",
@@ -84,12 +93,12 @@ def fail_at(place, stage, command):
     assert place.trainers_are_gone()
 
 
-@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage not in MET_IN_A_ROW])
 def test_a_worker_killed_at_any_stage_leaves_the_study_of_an_undisturbed_one(
     place, terms, assert_like_undisturbed, stage
 ):
     command = ("start", *terms, *OPTIONS)
-    fail_at(place, stage, command)
+    fail_at(place, STAGES[stage], command)
     place.run(*command)
     assert len(assert_like_undisturbed(place)) <= LOST_AT_ONCE
 
