@@ -10,8 +10,6 @@ from sweep.report.data import find_data
 from sweep.report.facts import gather
 from sweep.report.images import data, mistakes
 
-pytestmark = pytest.mark.long  # each draws whole pages
-
 NAN, INFINITE = float("nan"), float("inf")
 
 
