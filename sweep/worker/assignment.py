@@ -1,15 +1,19 @@
 """What a worker is given, and what it comes back with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
 from search_spaces import SearchSpace
+from search_spaces.plan import LayerPlan
 from storage import Store
 from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit
 from sweep.identity import Identity
+from sweep.messages import Job
 from sweep.standing import End
 from sweep.trial_files import TrialFiles
 
@@ -54,3 +58,33 @@ class RunEnd:
     reason: End
     signal: int | None = None
     told: bool = False
+
+
+def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str, Any]) -> Job:
+    """What a trainer is told of a trial.
+
+    Args:
+        on: The study and the means.
+        number: The trial's number.
+        plan: Its network.
+        attributes: Its user attributes: a reported experiment is measured on test images, a retry goes on.
+    """
+    identity, files, retried = on.identity, on.files, attributes.get("retry_of")
+    return Job(
+        trial=number,
+        plan=plan,
+        data=on.data,
+        seed=identity.seed,
+        limit=identity.limit,
+        epochs=identity.epochs,
+        patience=identity.patience,
+        batch_size=identity.batch_size,
+        precision=on.precision,
+        deterministic=on.deterministic,
+        backbone_weights=on.backbone_weights.get(plan.backbone or ""),
+        evaluate_test="baseline" in attributes,
+        checkpoint=files.checkpoint(number),
+        resume_from=None if retried is None else files.checkpoint(retried),
+        weights=files.weights(number),
+        disk_limit=on.disk_limit,
+    )

@@ -16,15 +16,16 @@ from storage.engines import GRACE_SECONDS
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import Answer, EpochEnd, Job, Progress, Ready, Resumed, Stopped
+from sweep.messages import Answer, EpochEnd, Progress, Ready, Resumed, Stopped
 from sweep.runs import record_end, stops
 from sweep.standing import End
 from sweep.titles import title_of
 from sweep.worker import ledger
-from sweep.worker.assignment import Assignment, RunEnd
+from sweep.worker.assignment import Assignment, RunEnd, job_of
 from sweep.worker.beats import Beats
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
+from sweep.worker.finishing import Finishing
 from sweep.worker.lane import Lane
 from sweep.worker.liveness import WorkerMark
 from sweep.worker.observer import Observer
@@ -34,7 +35,7 @@ from sweep.worker.slots import Slot, Work, open_slots
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
 LEAVE_SECONDS = 8.0  # after a stop: a store that does not answer keeps no one longer
-CLOSE_SECONDS = 0.5  # for what the store thread is about to finish
+CLOSE_SECONDS = 0.2  # for what the store thread is about to finish
 START_ATTEMPTS = 3  # a trainer that dies so often before it is ready will not start at all
 
 
@@ -74,11 +75,17 @@ class Worker:
         self._beats = Beats(self._on.store)
         self._books = Bookkeeper(self._wake)
         self._drawing, self._showing = Lane("drawing", self._wake), Lane("showing", self._wake)
-        self._outcomes = Outcomes(
+        self._finishing = Finishing(
             self._on,
             call=self._call,
             draw=functools.partial(self._aside, self._drawing),
             show=functools.partial(self._aside, self._showing),
+            note=self._observer.note,
+        )
+        self._outcomes = Outcomes(
+            self._on,
+            call=self._call,
+            finishing=self._finishing,
             beats=self._beats,
             observer=self._observer,
             estimator=self._estimator,
@@ -114,8 +121,8 @@ class Worker:
 
     def _tell(self, end: RunEnd) -> bool:
         """Record why this worker leaves; False if the store did not take it in time."""
-        self._outcomes.sweep_up()
-        self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._outcomes.refresh())
+        self._finishing.sweep_up()
+        self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._finishing.refresh())
         while self._calls and time.monotonic() < self._leave_by:
             self._wait()
             self._settle_calls()
@@ -201,7 +208,7 @@ class Worker:
     def _claim(self, slot: Slot) -> None:
         if slot.ready is None or slot.work or slot.claiming or time.monotonic() < slot.claim_after:
             return
-        if self._outcomes.are_behind:
+        if self._finishing.is_behind:
             return
         slot.claiming = True
         on = self._on
@@ -233,31 +240,13 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a family's own code, perhaps from another package
             self._outcomes.cannot_be_built(trial, title, str(error))
             return
-        retried = claimed.attributes.get("retry_of")
         work = Work(
             trial=trial,
             title=title,
             plan=plan,
             baseline="baseline" in claimed.attributes,
             time_limit=claimed.budget.trial_timeout,
-            job=Job(
-                trial=trial.number,
-                plan=plan,
-                data=on.data,
-                seed=on.identity.seed,
-                limit=on.identity.limit,
-                epochs=on.identity.epochs,
-                patience=on.identity.patience,
-                batch_size=on.identity.batch_size,
-                precision=on.precision,
-                deterministic=on.deterministic,
-                backbone_weights=on.backbone_weights.get(plan.backbone or ""),
-                evaluate_test="baseline" in claimed.attributes,
-                checkpoint=on.files.checkpoint(trial.number),
-                resume_from=None if retried is None else on.files.checkpoint(retried),
-                weights=on.files.weights(trial.number),
-                disk_limit=on.disk_limit,
-            ),
+            job=job_of(on, trial.number, plan, claimed.attributes),
         )
         self._beats.start(trial)
         if self._end is not None:  # the stop came while the claim was under way

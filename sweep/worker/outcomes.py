@@ -1,37 +1,25 @@
 """From what a trainer answered to what the study records: the rules of a trial's life."""
 
-import logging
 import math
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from storage.artifacts import ArtifactRecord, record
-from sweep import evidence, showcase
+from sweep import evidence
 from sweep.budget import read_budget
 from sweep.environment import oom_kills
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
 from sweep.messages import EpochEnd, Failure, Result, Resumed, Stopped
 from sweep.metrics import scores
-from sweep.sizes import format_bytes
-from sweep.trial_files import remove
 from sweep.worker import ledger
 from sweep.worker.assignment import Assignment
 from sweep.worker.beats import Beats
+from sweep.worker.finishing import Call, Finishing
 from sweep.worker.observer import Observer, TrialEnd
 from sweep.worker.slots import Slot, Work
-
-log = logging.getLogger(__name__)
-
-REFRESH_SECONDS = 10.0  # at least, between two looks of the dashboard's study page
-
-Call = Callable[[Callable[[], Any], Callable[[Any], None]], None]
 
 
 class Outcomes:
@@ -40,8 +28,7 @@ class Outcomes:
     Args:
         assignment: The study.
         call: Queues a call on the store; its answer goes to the second function.
-        draw: Queues a call that needs no store, likewise: figures take a second.
-        show: Queues a call apart from both: no trial's end waits for the study's page.
+        finishing: Ends trials that leave something to look at.
         beats: Heartbeats, to be ended with the trial.
         observer: Who watches.
         estimator: Learns the machine's speed.
@@ -52,30 +39,18 @@ class Outcomes:
         assignment: Assignment,
         *,
         call: Call,
-        draw: Call,
-        show: Call,
+        finishing: Finishing,
         beats: Beats,
         observer: Observer,
         estimator: Estimator,
     ) -> None:
         self._on = assignment
         self._call = call
-        self._draw = draw
-        self._show_study = show
+        self._finishing = finishing
         self._best = -math.inf  # validation accuracy seen here
-        self._untold: set[int] = set()  # trials that ended, and whose figures are being drawn
-        self._refresh_after = 0.0  # monotonic seconds
         self._beats = beats
         self._observer = observer
         self._estimator = estimator
-
-    @property
-    def are_behind(self) -> bool:
-        """Whether a trial has ended that the study does not know of: a claim must see the ends before it.
-
-        One of them may end the study, or be what the next trial would repeat; and all are lost with this worker.
-        """
-        return bool(self._untold)
 
     def repeated(self, trial: optuna.Trial, title: str, earlier: FrozenTrial) -> None:
         """The trial's configuration has ended before."""
@@ -146,7 +121,7 @@ class Outcomes:
         accuracy = scores(np.asarray(result.validation.confusion_matrix)).accuracy
         self._best = max(self._best, accuracy)
         with_features = work.baseline or accuracy >= self._best
-        self._show(
+        self._finishing.end(
             work,
             lambda: evidence.of_complete(subject, result, with_features=with_features),
             lambda: ledger.write_result(study, trial, result),
@@ -155,7 +130,7 @@ class Outcomes:
 
     def _prune(self, work: Work, because: str) -> None:
         study, trial, history, subject = self._on.study, work.trial, tuple(work.history), self._subject(work)
-        self._show(
+        self._finishing.end(
             work,
             lambda: evidence.of_cut(subject, history, pruned=True),
             lambda: ledger.write_pruned(study, trial, history, because),
@@ -164,7 +139,7 @@ class Outcomes:
 
     def _fail(self, work: Work, kind: FailureKind, message: str) -> None:
         study, trial, history, subject = self._on.study, work.trial, tuple(work.history), self._subject(work)
-        self._show(
+        self._finishing.end(
             work,
             lambda: evidence.of_cut(subject, history, pruned=False),
             lambda: ledger.write_failure(study, trial, kind, message, history),
@@ -180,65 +155,6 @@ class Outcomes:
             resumed_after=work.resumed_after,
         )
 
-    def _show(
-        self,
-        work: Work,
-        make: Callable[[], list[evidence.Exhibit]],
-        write: Callable[[], Any],
-        told: Callable[[Any], None],
-    ) -> None:
-        """End a trial: its files first, then which they are, then its attributes and its end."""
-        artifacts, number = self._on.files.artifacts, work.number
-        self._untold.add(number)
-
-        def ended(answer: Any) -> None:
-            self._untold.discard(number)
-            told(answer)
-
-        def draw() -> list[ArtifactRecord] | Exception:
-            try:
-                return [
-                    artifacts.write(number, each.order, each.filename, each.mimetype, each.content) for each in make()
-                ]
-            except Exception as error:  # a picture that cannot be drawn or written costs no trial
-                log.warning("trial %d: nothing to look at", number, exc_info=True)
-                return error
-
-        def drawn(records: list[ArtifactRecord] | Exception) -> None:
-            if isinstance(records, Exception):
-                self._observer.note(f"trial {number}  its figures could not be made: {records}")
-                found: list[ArtifactRecord] = []
-            else:
-                found = records
-
-            def end() -> Any:
-                try:
-                    record(work.trial, found)
-                except UpdateFinishedTrialError:  # it was given up meanwhile
-                    artifacts.remove(found)
-                    raise
-                return write()
-
-            self._call(end, ended)
-            self._call(self._tidy, self._note)
-            if time.monotonic() >= self._refresh_after:
-                self._call(lambda: None, lambda _: self.refresh())  # once the end is told
-
-        self._draw(draw, drawn)
-
-    def refresh(self) -> None:
-        """Have the study's own page in the dashboard brought up to date; it costs no trial if that fails."""
-        on = self._on
-        self._refresh_after = time.monotonic() + REFRESH_SECONDS
-
-        def show() -> None:
-            try:
-                showcase.refresh(on.study, on.space, on.identity)
-            except Exception:
-                log.warning("the study's note and plots are not up to date", exc_info=True)
-
-        self._show_study(show, lambda _: None)
-
     def _give_back(self, work: Work, kind: FailureKind, message: str) -> None:
         on, trial = self._on, work.trial
 
@@ -252,31 +168,6 @@ class Outcomes:
             self._end(work, state, None, f"{kind.value}: {message}{way}")
 
         self._call(give_back, told)
-
-    def sweep_up(self) -> None:
-        """Remove artifacts that died with a worker before any trial had them."""
-        self._call(lambda: remove(self._on.files.artifacts.orphans(self._on.study)), lambda _: None)
-
-    def _tidy(self) -> str | None:
-        """Remove the checkpoint of a trial that ended, and weights that are no longer among the best.
-
-        Returns:
-            What else had to go to keep within the disk's limit, or None.
-        """
-        on = self._on
-        remove(on.files.surplus(on.study, keep=read_budget(on.study).keep))
-        if on.disk_limit is None:
-            return None
-        expendable = on.files.expendable(on.study)
-        removed = on.disk_limit.enforce(expendable)
-        if not removed:
-            return None
-        names = ", ".join(expendable[path] for path in removed)
-        return f"removed to keep within --max-disk {format_bytes(on.disk_limit.bytes)}: {names}"
-
-    def _note(self, text: str | None) -> None:
-        if text is not None:
-            self._observer.note(text)
 
     def _end(self, work: Work, state: str, value: float | None, text: str) -> None:
         self._beats.stop(work.number)

@@ -1,0 +1,144 @@
+"""The end of a trial: its files first, then what the study records of it, then what can be tidied up and shown."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from storage.artifacts import ArtifactRecord, record
+from sweep import evidence, showcase
+from sweep.budget import read_budget
+from sweep.sizes import format_bytes
+from sweep.trial_files import remove
+from sweep.worker.assignment import Assignment
+from sweep.worker.slots import Work
+
+log = logging.getLogger(__name__)
+
+REFRESH_SECONDS = 10.0  # at least, between two looks of the dashboard's study page
+
+Call = Callable[[Callable[[], Any], Callable[[Any], None]], None]
+
+
+class Finishing:
+    """Has trials' figures drawn and written before their ends are told.
+
+    Args:
+        assignment: The study.
+        call: Queues a call on the store; its answer goes to the second function.
+        draw: Queues a call that needs no store, likewise: figures take a second.
+        show: Queues a call apart from both: no trial's end waits for the study's page.
+        note: Says something worth a line.
+    """
+
+    def __init__(
+        self, assignment: Assignment, *, call: Call, draw: Call, show: Call, note: Callable[[str], None]
+    ) -> None:
+        self._on = assignment
+        self._call = call
+        self._draw = draw
+        self._show = show
+        self._note = note
+        self._untold: set[int] = set()  # trials that ended, and whose figures are being drawn
+        self._refresh_after = 0.0  # monotonic seconds
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a trial has ended that the study does not know of: a claim must see the ends before it.
+
+        One of them may end the study, or be what the next trial would repeat; and all are lost with this worker.
+        """
+        return bool(self._untold)
+
+    def end(
+        self,
+        work: Work,
+        make: Callable[[], list[evidence.Exhibit]],
+        write: Callable[[], Any],
+        told: Callable[[Any], None],
+    ) -> None:
+        """End a trial: its files first, then which they are, then its attributes and its end.
+
+        Args:
+            work: The trial.
+            make: Draws what it leaves.
+            write: Writes its attributes and tells its end.
+            told: Takes what `write` returned.
+        """
+        artifacts, number = self._on.files.artifacts, work.number
+        self._untold.add(number)
+
+        def ended(answer: Any) -> None:
+            self._untold.discard(number)
+            told(answer)
+
+        def draw() -> list[ArtifactRecord] | Exception:
+            try:
+                return [
+                    artifacts.write(number, each.order, each.filename, each.mimetype, each.content) for each in make()
+                ]
+            except Exception as error:  # a picture that cannot be drawn or written costs no trial
+                log.warning("trial %d: nothing to look at", number, exc_info=True)
+                return error
+
+        def drawn(records: list[ArtifactRecord] | Exception) -> None:
+            if isinstance(records, Exception):
+                self._note(f"trial {number}  its figures could not be made: {records}")
+                found: list[ArtifactRecord] = []
+            else:
+                found = records
+
+            def end() -> Any:
+                try:
+                    record(work.trial, found)
+                except UpdateFinishedTrialError:  # it was given up meanwhile
+                    artifacts.remove(found)
+                    raise
+                return write()
+
+            self._call(end, ended)
+            self._call(self._tidy, self._note_removed)
+            if time.monotonic() >= self._refresh_after:
+                self._call(lambda: None, lambda _: self.refresh())  # once the end is told
+
+        self._draw(draw, drawn)
+
+    def refresh(self) -> None:
+        """Have the study's own page in the dashboard brought up to date; it costs no trial if that fails."""
+        on = self._on
+        self._refresh_after = time.monotonic() + REFRESH_SECONDS
+
+        def show() -> None:
+            try:
+                showcase.refresh(on.study, on.space, on.identity)
+            except Exception:
+                log.warning("the study's note and plots are not up to date", exc_info=True)
+
+        self._show(show, lambda _: None)
+
+    def sweep_up(self) -> None:
+        """Remove artifacts that died with a worker before any trial had them."""
+        self._call(lambda: remove(self._on.files.artifacts.orphans(self._on.study)), lambda _: None)
+
+    def _tidy(self) -> str | None:
+        """Remove the checkpoint of a trial that ended, and weights that are no longer among the best.
+
+        Returns:
+            What else had to go to keep within the disk's limit, or None.
+        """
+        on = self._on
+        remove(on.files.surplus(on.study, keep=read_budget(on.study).keep))
+        if on.disk_limit is None:
+            return None
+        expendable = on.files.expendable(on.study)
+        removed = on.disk_limit.enforce(expendable)
+        if not removed:
+            return None
+        names = ", ".join(expendable[path] for path in removed)
+        return f"removed to keep within --max-disk {format_bytes(on.disk_limit.bytes)}: {names}"
+
+    def _note_removed(self, text: str | None) -> None:
+        if text is not None:
+            self._note(text)
