@@ -11,7 +11,8 @@ from sweep.cli.options import Place
 from sweep.cli.place import notes, reading_store, writing_store
 from sweep.documents import to_json
 from sweep.errors import UsageError
-from sweep.exporting import choose_trial, configuration_document, read_configuration, write_atomically
+from sweep.export.configuration import choose_trial, configuration_document, read_configuration
+from sweep.files import write_atomically
 from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.queueing import enqueue_configuration

@@ -8,7 +8,7 @@ from pathlib import Path
 from sweep.cli.options import Place
 from sweep.cli.place import notes, reading_store
 from sweep.errors import UsageError, WorldError
-from sweep.exporting import write_atomically
+from sweep.files import write_atomically
 from sweep.report.facts import gather
 from sweep.report.pages import page_of
 from sweep.report.writing import choose_format, write

@@ -1,7 +1,6 @@
 """A trial's configuration as a JSON file that `sweep enqueue --file` takes back."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -107,18 +106,3 @@ def read_configuration(path: Path) -> Mapping[str, object]:
     if not isinstance(config, dict):
         raise UsageError(f"'config' in {path} must be an object. Received: {type(config).__name__}")
     return config
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all.
-
-    Raises:
-        WorldError: If it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise WorldError(f"{path} cannot be written: {error.strerror}. Choose another --out.") from error

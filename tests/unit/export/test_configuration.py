@@ -4,7 +4,8 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.errors import UsageError, WorldError
-from sweep.exporting import choose_trial, configuration_document, read_configuration, write_atomically
+from sweep.export.configuration import choose_trial, configuration_document, read_configuration
+from sweep.files import write_atomically
 
 
 @pytest.fixture
