@@ -1,30 +1,12 @@
-"""The commands: parse, one call, print. Everything heavy is imported by the command that needs it."""
+"""The commands on studies: parse, one call, print. Everything heavy is imported by the command that needs it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from sweep.cli.app import JsonOption, StudyArgument, app
 from sweep.cli.options import Limits, Means, Place, Terms, Work, expand, option
-
-app = typer.Typer(
-    name="sweep",
-    help="Train a study's known experiments, search around them, and keep what came out.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study; see `sweep studies`.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-
-
-@app.callback()
-def _root(context: typer.Context) -> None:
-    from sweep.cli.settings import read_settings
-
-    context.default_map = read_settings(Path("sweep.toml"), _option_names())
 
 
 @app.command()
@@ -202,23 +184,6 @@ def delete(
 
 @app.command()
 @expand
-def export(
-    study: StudyArgument,
-    *,
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
-    format: Annotated[str, typer.Option("--format", help="config: the configuration as JSON.")] = "config",  # noqa: A002
-    trial: Annotated[int | None, typer.Option("--trial", help="Its number; default: the best.", min=0)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    place: Place,
-) -> None:
-    """Write the best configuration, with its metrics and everything needed to train it again."""
-    from sweep.cli import changing
-
-    changing.export(study, place, out=out, format=format, trial=trial, force=force)
-
-
-@app.command()
-@expand
 def report(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names of studies; see `sweep studies`.")],
     *,
@@ -278,12 +243,3 @@ def doctor(
     from sweep.cli import housekeeping
 
     raise typer.Exit(housekeeping.doctor(place, fix=fix, json=json))
-
-
-def _option_names() -> dict[str, set[str]]:
-    """Parameters that a settings file may set, by command."""
-    command: Any = typer.main.get_command(app)
-    return {
-        name: {parameter.name for parameter in each.params if parameter.envvar}
-        for name, each in command.commands.items()
-    }

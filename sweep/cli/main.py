@@ -3,7 +3,8 @@
 import sys
 import traceback
 
-from sweep.cli.commands import app
+from sweep.cli import commands, model_commands  # noqa: F401 - they add their commands
+from sweep.cli.app import app
 from sweep.cli.options import Diagnostics
 
 

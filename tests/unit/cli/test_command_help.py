@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from sweep.cli.commands import app
+from sweep.cli.main import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 HEAVY = ("keras", "tensorflow", "jax")

@@ -4,7 +4,7 @@ import pytest
 import typer
 
 from sweep.cli import working
-from sweep.cli.commands import app
+from sweep.cli.main import app
 
 START = ("start", "--family", "isolated", "--dataset", "digits", "--limit", "40", "--epochs", "1")
 
