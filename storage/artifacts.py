@@ -25,10 +25,13 @@ __all__ = [
     "make_artifact_store",
     "of_gone_studies",
     "record",
+    "record_of_study",
     "records_of",
+    "records_of_study",
 ]
 
 OURS = re.compile(r"[0-9a-f]{2}-(?P<study>[0-9a-f]{8})-[0-9a-f]{6,}-[0-9a-f]{12}")
+NO_TRIAL = 0xFFFFFF  # in the place of a trial's number
 PREFIX = "artifacts:"  # of the system attributes in which Optuna and its dashboard look for records
 
 
@@ -84,6 +87,10 @@ class Artifacts:
         self._store.write(artifact_id, io.BytesIO(content))
         return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
 
+    def write_of_study(self, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
+        """Likewise for a file of the study itself, which has it once `record_of_study` was called."""
+        return self.write(NO_TRIAL, order, filename, mimetype, content)
+
     def path(self, artifact_id: str) -> Path:
         """The file of an artifact."""
         return self._folder / artifact_id
@@ -105,6 +112,7 @@ class Artifacts:
         paths = sorted(self._folder.glob(f"*-{self._study}-*"))
         trials = study.get_trials(deepcopy=False)
         known = {record.artifact_id for trial in trials for record in records_of(trial)}
+        known |= {record.artifact_id for record in records_of_study(study)}
         running = {f"{trial.number:06x}" for trial in trials if not trial.state.is_finished()}
         return [path for path in paths if path.name not in known and path.name.split("-")[2] not in running]
 
@@ -147,6 +155,18 @@ def records_of(trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
     """The artifacts of a trial in their order; those that other tools attached come as they sort."""
     found = [json.loads(value) for key, value in trial.system_attrs.items() if key.startswith(PREFIX)]
     return sorted((ArtifactRecord(**each) for each in found), key=lambda each: each.artifact_id)
+
+
+def record_of_study(study: optuna.Study, record: ArtifactRecord) -> None:
+    """Write into a study that it has an artifact of its own."""
+    study._storage.set_study_system_attr(study._study_id, PREFIX + record.artifact_id, json.dumps(asdict(record)))
+
+
+def records_of_study(study: optuna.Study) -> list[ArtifactRecord]:
+    """The artifacts of a study itself, in their order."""
+    found = study._storage.get_study_system_attrs(study._study_id)
+    records = [ArtifactRecord(**json.loads(value)) for key, value in found.items() if key.startswith(PREFIX)]
+    return sorted(records, key=lambda each: each.artifact_id)
 
 
 def make_artifact_store(folder: Path) -> FileSystemArtifactStore:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search_spaces.plan import LayerPlan
-from sweep.messages import EpochEnd, Evaluation, Result
+from sweep.messages import HISTORY_COLUMNS, EpochEnd, Evaluation, Result
 from sweep.metrics import class_scores
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ NETWORK = (5, "6-network.png")
 HISTORY = (6, "7-history.csv")
 TEST_MATRIX = (7, "8-test-confusion-matrix.png")
 TEST_CLASSES = (8, "9-test-classes.csv")
-
-HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)

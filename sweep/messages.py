@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,28 @@ from search_spaces.plan import LayerPlan
 from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit
 from sweep.failures import FailureKind
+
+# An epoch's measures as a study keeps them, by column.
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trial of another study that was trained as a job asks: its weights are measured instead.
+
+    Attributes:
+        weights: File of its best epoch's weights.
+        best_epoch: Which that was.
+        history: Its epochs.
+        train_seconds, images_per_second, dtype_policy: See `Result`.
+    """
+
+    weights: Path
+    best_epoch: int
+    history: tuple["EpochEnd", ...] = field(repr=False)
+    train_seconds: float
+    images_per_second: float | None
+    dtype_policy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +51,14 @@ class Job:
         precision: `auto` or a Keras dtype policy.
         deterministic: Whether the same machine must give the same weights again.
         backbone_weights: File of the frozen backbone's weights, or None for random ones.
-        evaluate_test: Whether the test images are measured too: for baselines only.
+        evaluate_test: Whether the test images are measured too: for baselines and confirmations only.
         checkpoint: File of this attempt's checkpoint.
         resume_from: Checkpoint of the attempt before, or None to begin at the first epoch.
         weights: File that the best epoch's weights go into.
         disk_limit: What both files count against, or None. Default: None.
+        trained: What was trained already, to be measured only; None trains. Default: None.
+        full: Whether validation images are trained on too: all epochs then, and only test images are measured.
+            Default: False.
     """
 
     trial: int
@@ -51,6 +77,8 @@ class Job:
     resume_from: Path | None
     weights: Path
     disk_limit: DiskLimit | None = None
+    trained: Trained | None = None
+    full: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +128,10 @@ class Resumed:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochEnd:
-    """One epoch's measures, in the precision of training; `epoch` counts from 1."""
+    """One epoch's measures, in the precision of training; `epoch` counts from 1.
+
+    Without validation images `val_loss` and `val_accuracy` are NaN.
+    """
 
     trial: int
     epoch: int
@@ -166,6 +197,8 @@ class Result:
 
     Attributes:
         weights_kept: False where the disk took no more.
+        taken_over: Whether it was measured only, see `Job.trained`.
+        test_classes: (n,) predicted classes of the test images, or None where they were not measured.
         confusions: Of validation images, like `features`. Default: None, where a trainer has no pictures to show.
     """
 
@@ -177,9 +210,26 @@ class Result:
     images_per_second: float | None
     dtype_policy: str
     weights_kept: bool = True
+    taken_over: bool = False
     history: tuple[EpochEnd, ...] = field(repr=False)
     confusions: WorstConfusions | None = field(default=None, repr=False)
     features: Features | None = field(default=None, repr=False)
+    test_classes: npt.NDArray[np.integer[Any]] | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullResult:
+    """A network trained on training and validation images, for as many epochs as the job says.
+
+    Attributes: see `Result`.
+    """
+
+    trial: int
+    test: Evaluation
+    train_seconds: float
+    images_per_second: float | None
+    dtype_policy: str
+    history: tuple[EpochEnd, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,4 +248,4 @@ class Failure:
     message: str
 
 
-Answer = Ready | Progress | Resumed | EpochEnd | Result | Stopped | Failure
+Answer = Ready | Progress | Resumed | EpochEnd | Result | FullResult | Stopped | Failure

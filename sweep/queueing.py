@@ -5,9 +5,11 @@ from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, SearchSpace
 from sweep.failures import FailureKind
+from sweep.standing import CONFIRMS
 
 MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
-CARRIED = ("baseline", "draw", "enqueued", "crashes", "interruptions")  # what a retry keeps of its history
+# What a retry keeps of its history.
+CARRIED = ("baseline", "confirms", "seed", "takes_over", "draw", "enqueued", "crashes", "interruptions")
 
 
 def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
@@ -19,6 +21,8 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     Returns:
         How many were enqueued.
     """
+    if CONFIRMS in study.user_attrs:
+        return 0  # it has what it confirms, and no queue of its own
     known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
     missing = [experiment for experiment in space.reported if experiment.id not in known]
     for experiment in missing:

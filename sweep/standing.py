@@ -12,6 +12,7 @@ from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 
 MAX_REPEATS = 20  # proposals in a row that are all known: the space has nothing new to offer
+CONFIRMS = "confirms"  # attribute of a study that trains another one's finalists again, with that one's name
 RUN_PREFIX = "run."  # one attribute per start, join or end of a run, see `sweep.runs`
 NOT_COUNTED = frozenset({FailureKind.INTERRUPTED, FailureKind.REPEAT})
 
@@ -83,6 +84,8 @@ def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attribu
     if _failures_in_a_row(trials, attributes) >= budget.max_failures:
         return End.FAILURES
     if now.waiting == 0 and _repeats_in_a_row(trials) >= MAX_REPEATS:  # what waits was not proposed by the sampler
+        return End.EXHAUSTED
+    if CONFIRMS in attributes and now.waiting == now.running == 0:  # nothing is drawn in it
         return End.EXHAUSTED
     last = max((key for key in attributes if key.startswith(RUN_PREFIX)), default=None)
     if last is not None and attributes[last]["event"] == "ended" and now.running == 0:

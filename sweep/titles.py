@@ -5,10 +5,15 @@ from typing import Any
 
 
 def title_of(attributes: Mapping[str, Any], config: Mapping[str, Any] | None) -> str:
-    """The reported experiment's name, or the configuration: `conv_layers=3 l2=0.0012 batch_norm=on dropout=off`."""
+    """The reported experiment's name, or the configuration: `conv_layers=3 l2=0.0012 batch_norm=on dropout=off`.
+
+    A confirmation's seed stands behind it.
+    """
     if attributes.get("baseline"):
-        return str(attributes["baseline"])
-    return describe(config) if config else "not drawn yet"
+        title = str(attributes["baseline"])
+    else:
+        title = describe(config) if config else "not drawn yet"
+    return f"{title}, seed {attributes['seed']}" if "confirms" in attributes else title
 
 
 def describe(config: Mapping[str, Any]) -> str:

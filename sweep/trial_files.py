@@ -44,6 +44,14 @@ class TrialFiles:
         """The best epoch's weights of a trial."""
         return self._weights / f"{number}{WEIGHTS_SUFFIX}"
 
+    def named_checkpoint(self, name: str) -> Path:
+        """The checkpoint of what is no trial; no rule removes it."""
+        return self._checkpoints / f"{name}{CHECKPOINT_SUFFIX}"
+
+    def named_weights(self, name: str) -> Path:
+        """The weights of what is no trial; no rule removes them."""
+        return self._weights / f"{name}{WEIGHTS_SUFFIX}"
+
     def surplus(self, study: optuna.Study, *, keep: int) -> list[Path]:
         """Files that no rule keeps.
 
@@ -108,10 +116,11 @@ def study_folders(home: Path, location: Location) -> Iterator[tuple[Path, str]]:
 
 
 def numbers_to_keep(trials: Iterable[FrozenTrial], *, keep: int) -> set[int]:
-    """Trials whose weights are kept: complete reported experiments, and the best `keep` of all that were trained."""
+    """Trials whose weights are kept: complete reported experiments and confirmations, and the best `keep` of all."""
     trained = _from_best(trials)
     best = trained[:keep]
-    return {trial.number for trial in trained if "baseline" in trial.user_attrs} | {trial.number for trial in best}
+    lasting = {trial.number for trial in trained if {"baseline", "confirms"} & trial.user_attrs.keys()}
+    return lasting | {trial.number for trial in best}
 
 
 def _retried(trials: Iterable[FrozenTrial], *states: TrialState) -> set[int]:

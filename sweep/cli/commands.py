@@ -152,6 +152,32 @@ def baselines(
 
 @app.command()
 @expand
+def confirm(
+    study: StudyArgument,
+    *,
+    top: Annotated[
+        int, option("--top", "So many of the best trials, and the best reported experiment besides.", min=1)
+    ] = 1,
+    seeds: Annotated[int, option("--seeds", "Trainings of each, the study's own included.", min=1, max=100)] = 3,
+    baselines: Annotated[bool, option("--baselines", "Confirm all reported experiments instead of the best.")] = False,
+    full: Annotated[
+        bool, option("--full", "Then train the best on training and validation images together: the final model.")
+    ] = False,
+    work: Work,
+    means: Means,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
+    """Train finalists again with other seeds, and say how good they really are."""
+    from sweep.cli import confirming
+
+    raise typer.Exit(
+        confirming.confirm(study, work, means, place, top=top, seeds=seeds, baselines=baselines, full=full, json=json)
+    )
+
+
+@app.command()
+@expand
 def enqueue(
     study: StudyArgument,
     pairs: Annotated[

@@ -17,7 +17,7 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
     keys = list(dict.fromkeys(key for trial in trials for key in trial["config"] or {} if key != "family"))
     table = Table(
         title=f"{name}: quick look, no verdict on the report" if quick_look else name,
-        caption="* best by validation accuracy; test images are measured for baselines only",
+        caption="* best by validation accuracy; test images are measured for baselines and confirmations only",
         title_justify="left",
         caption_justify="left",
         header_style="bold",
@@ -29,6 +29,9 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
     table.add_column("experiment", no_wrap=True)
     for key in keys:
         table.add_column(key.replace("_", " "), justify="right")  # spaces: a heading of two words takes two lines
+    confirms = any("confirms" in trial["user_attrs"] for trial in trials)
+    for heading in ("confirms", "seed") if confirms else ():
+        table.add_column(heading, justify="right")
     for heading in ("val %", "test %", "train time"):
         table.add_column(heading, justify="right")
     values = [trial["value"] for trial in trials if trial["state"] == "COMPLETE" and trial["value"] is not None]
@@ -41,6 +44,7 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
             _state(trial),
             trial["baseline"] or "",
             *(format_value(config[key]) if key in config else "" for key in keys),
+            *((str(attributes.get(name, "")) for name in ("confirms", "seed")) if confirms else ()),
             _percent(trial["value"]) + ("*" if is_best else ""),
             _percent(attributes.get("test_accuracy")),
             _clock(attributes.get("train_seconds")),
@@ -58,7 +62,7 @@ def next_steps(name: str, now: Standing, place: Place) -> list[str]:
             (f"sweep report {name} --out report.html{where}", "one page: what to deploy, and why"),
             (f"sweep baselines {name}{where}", "reported against reproduced"),
             (f"sweep show {name} {now.best.number}{where}", "the best trial"),
-            (f"sweep export {name} --out best.json{where}", "its configuration, as a file"),
+            (f"sweep export {name} --out model{where}", "the best model, as a folder that runs elsewhere"),
         ]
     width = max(len(command) for command, _ in steps)
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]

@@ -6,27 +6,21 @@ from dataclasses import fields
 import optuna
 
 from storage import Store, UnknownStudyError
-from sweep.budget import BudgetChange, read_budget
-from sweep.cli.announcing import ahead, announce, tell_end
-from sweep.cli.display import LineDisplay, LiveDisplay
+from sweep.budget import BudgetChange
+from sweep.cli.announcing import announce, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
 from sweep.cli.place import make_home, notes, reading_store, writing_store
-from sweep.disk_limit import DiskLimit
+from sweep.cli.running import check_precision, exit_code, work_on
 from sweep.duration import parse_duration
-from sweep.environment import default_slots
 from sweep.errors import UsageError
-from sweep.estimate import Estimator, study_seconds
+from sweep.estimate import Estimator
 from sweep.identity import read_identity
 from sweep.names import nearest
 from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
 from sweep.runs import record_begin, running_deadline
 from sweep.standing import End, standing_of
-from sweep.trial_files import TrialFiles
-from sweep.worker.assignment import Assignment, RunEnd
-from sweep.worker.liveness import marks_folder
-from sweep.worker.loop import Worker
+from sweep.worker.assignment import RunEnd
 
-PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
 POLL_SECONDS = 0.5
 
@@ -56,7 +50,7 @@ def start(
     """Create or resume a study and work on it; returns the exit code."""
     change, request = _change(limits), _request(terms, means)
     began, timeout_seconds = time.monotonic(), None if timeout is None else parse_duration(timeout)
-    _check_precision(work.precision)
+    check_precision(work.precision)
     estimator = Estimator(place.home / "cache" / "rates.json", family=terms.family, precision=work.precision)
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
@@ -71,12 +65,12 @@ def start(
         ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
         deadline = None if ends is None else store.now() + ends - time.monotonic()
         record_begin(study, "start", deadline=deadline)
-        return _work(prepared, store, study, work, place, estimator, ends)
+        return _told(store, prepared, work_on(prepared, store, study, work, place, estimator, ends), place)
 
 
 def join(name: str, work: Work, means: Means, place: Place) -> int:
     """Work on a study that exists, or is about to; returns the exit code."""
-    _check_precision(work.precision)
+    check_precision(work.precision)
     make_home(place.home)
     _await_study(name, place)
     with writing_store(place) as store:
@@ -94,7 +88,7 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
         record_begin(study, "join")
         deadline = running_deadline(study)
         ends = None if deadline is None else time.monotonic() + deadline - store.now()
-        return _work(prepared, store, study, work, place, estimator, ends)
+        return _told(store, prepared, work_on(prepared, store, study, work, place, estimator, ends), place)
 
 
 def _await_study(name: str, place: Place) -> None:
@@ -113,53 +107,11 @@ def _await_study(name: str, place: Place) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _work(
-    prepared: Prepared,
-    store: Store,
-    study: optuna.Study,
-    work: Work,
-    place: Place,
-    estimator: Estimator,
-    deadline: float | None,
-) -> int:
-    now = standing_of(study)
-    end = RunEnd(reason=now.ended) if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED) else None
-    if end is None:
-        assignment = Assignment(
-            store=store,
-            study=study,
-            space=prepared.space,
-            identity=prepared.identity,
-            data=prepared.data,
-            backbone_weights=prepared.backbone_weights,
-            precision=work.precision,
-            deterministic=work.deterministic,
-            deadline=deadline,
-            slots=work.slots,
-            files=TrialFiles(place.home, prepared.name, store.location),
-            disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
-            logs=place.home / "logs",
-            marks=marks_folder(place.home, store.location),
-        )
-        counts = ahead(prepared, study, None)
-        shown = LiveDisplay if notes.is_terminal else LineDisplay
-        display = shown(
-            notes,
-            best=None if now.best is None else (now.best.value or 0.0, f"trial {now.best.number}"),
-            finished=now.finished,
-            wanted=read_budget(study).trials,
-            slots=work.slots or default_slots(),
-            remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
-        )
-        with display:
-            end = Worker(assignment, observer=display, estimator=estimator).run()
-        if not end.told:
-            notes.print("The store does not answer. What was running here waits again once it does.")
-            return 1 if end.signal is None else 128 + end.signal
-    tell_end(store.load(prepared.name), prepared, end, place)
-    if end.signal is not None:
-        return 128 + end.signal
-    return 1 if end.reason is End.FAILURES else 0
+def _told(store: Store, prepared: Prepared, end: RunEnd, place: Place) -> int:
+    """Say how a run ended; returns the exit code."""
+    if end.told:
+        tell_end(store.load(prepared.name), prepared, end, place)
+    return exit_code(end)
 
 
 def _stored(store: Store, name: str) -> optuna.Study | None:
@@ -184,13 +136,6 @@ def _change(limits: Limits) -> BudgetChange:
         max_retries=limits.max_retries,
         keep=limits.keep,
     )
-
-
-def _check_precision(precision: str) -> None:
-    if precision not in PRECISIONS:
-        raise UsageError(
-            f"No precision named '{precision}'.{nearest(precision, PRECISIONS)} Known: {', '.join(PRECISIONS)}."
-        )
 
 
 def _tell(changes: list[str]) -> None:

@@ -1,12 +1,15 @@
 """Split a data set into the images a study trains, validates and tests on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from sweep.data.dataset import Dataset
 from sweep.data.source import DataError, Images, Labels
 from sweep.data.strata import divide, sample
 
+TEST_SEED: Final = 43  # of the limit's test images: networks of several seeds are compared on the same ones
 VALIDATION_SHARE: Final = 0.1  # of the training images; the report leaves it open, this is usual
 
 
@@ -30,15 +33,25 @@ class Split:
     x_test: Images
     y_test: Labels
 
+    def with_all_for_training(self) -> "Split":
+        """The validation images trained on too, and none left to validate on."""
+        return replace(
+            self,
+            x_train=np.concatenate([self.x_train, self.x_validation]),
+            y_train=np.concatenate([self.y_train, self.y_validation]),
+            x_validation=self.x_validation[:0],
+            y_validation=self.y_validation[:0],
+        )
+
 
 def split_dataset(dataset: Dataset, *, seed: int, limit: int | None) -> Split:
     """Take 10 % of the training images for validation, keep at most `limit` of each group; all stratified.
 
-    The same data set, seed and limit give the same split on every machine.
+    The same data set, seed and limit give the same split on every machine. The test images do not depend on the seed.
 
     Args:
         dataset: What `load_dataset` returned.
-        seed: Seed of the validation draw and of the limit's; 0 to 2**32 - 1.
+        seed: Seed of the validation draw, and of the limit's for training and validation; 0 to 2**32 - 1.
         limit: Most training, most validation and most test images, each; None: all.
 
     Raises:
@@ -56,7 +69,7 @@ def split_dataset(dataset: Dataset, *, seed: int, limit: int | None) -> Split:
         validation = validation[sample(dataset.y_train[validation], limit, seed=seed)]
     x_test, y_test = dataset.x_test, dataset.y_test
     if limit is not None and limit < len(y_test):
-        test = sample(y_test, limit, seed=seed)
+        test = sample(y_test, limit, seed=TEST_SEED)
         x_test, y_test = x_test[test], y_test[test]
     return Split(
         x_train=dataset.x_train[train],

@@ -137,19 +137,18 @@ def disk_problems_logged() -> Iterator[None]:
 
 def fingerprint(job: Job) -> str:
     """What a checkpoint's job must have in common with the one that goes on from it."""
-    same = (job.plan, job.data.name, job.seed, job.limit, job.epochs, job.patience, job.batch_size, job.precision)
+    same: tuple[object, ...] = (
+        job.plan,
+        job.data.name,
+        job.seed,
+        job.limit,
+        job.epochs,
+        job.patience,
+        job.batch_size,
+        job.precision,
+    )
+    same += ("full",) if job.full else ()
     return hashlib.sha256(repr(same).encode()).hexdigest()
-
-
-def write_weights(model: keras.Model, job: Job) -> None:
-    """Write what was trained, by the variables' paths in the float32 network; a frozen backbone is left out.
-
-    Where the disk is limited, the worker removes the study's worst weights afterwards: theirs is room for these.
-    """
-    going = [job.checkpoint, *([] if job.resume_from is None else [job.resume_from])]
-    going += job.weights.parent.glob("[!.]*")  # not what is being written
-    arrays = {variable.path: np.asarray(variable) for variable in trained_variables(model)}
-    write_arrays(job.weights, arrays, disk_limit=job.disk_limit, going=going)
 
 
 def write_arrays(

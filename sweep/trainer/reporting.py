@@ -94,8 +94,8 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
             epoch=epoch + 1,
             loss=measures["loss"],
             accuracy=measures["accuracy"],
-            val_loss=measures["val_loss"],
-            val_accuracy=measures["val_accuracy"],
+            val_loss=measures.get("val_loss", math.nan),
+            val_accuracy=measures.get("val_accuracy", math.nan),
             seconds=seconds,
         )
         self.history.append(end)

@@ -1,6 +1,7 @@
 """One trial, from a layer plan to measures in float32."""
 
 import gc
+import logging
 import traceback
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from search_spaces.build import build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import Answer, Failure, Job, Result, Resumed, Stopped
+from sweep.messages import Answer, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.best_epoch import BestEpoch
 from sweep.trainer.checkpoints import (
@@ -19,11 +20,13 @@ from sweep.trainer.checkpoints import (
     CheckpointError,
     disk_problems_logged,
     fingerprint,
-    write_weights,
 )
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
+from sweep.trainer.weights import WeightsError, read_weights, write_weights
+
+log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -58,47 +61,40 @@ class Trainer:
         gc.collect()
         self._send(answer)
 
-    def _train(self, job: Job) -> Result:
-        policy = dtype_policy(job.precision)
+    def _train(self, job: Job) -> Result | FullResult:
         if job.deterministic:
             _make_deterministic()
         images = self._split(job)
-        keras.config.set_dtype_policy(policy)
-        keras.utils.set_random_seed(job.seed)
-        model = build_model(job.plan, backbone_weights=job.backbone_weights)
+        if job.full:
+            images = images.with_all_for_training()
+        reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
+        if job.trained is not None and (model := _taken_over(job, job.trained)) is not None:
+            return _measured(job, model, images, reporter, job.trained, taken_over=True)
+        policy = dtype_policy(job.precision)
+        model = _build(job, policy)
         model.compile(
             optimizer="adam",
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
             jit_compile="auto" if self.backend == "jax" else False,  # XLA is 12 times slower on processors
         )
-        reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
         best = BestEpoch(patience=job.patience)
         self._fit(model, job, images, reporter, best)
-        best.restore(model)
+        if not job.full:
+            best.restore(model)
         if policy != "float32":
             trained = model.get_weights()
-            keras.config.set_dtype_policy("float32")
-            model = build_model(job.plan)
+            model = _build(job, "float32")
             model.set_weights(trained)
-        with disk_problems_logged():
-            write_weights(model, job)
-        viewed = with_features(model)
-        validation = predict(viewed, images.x_validation, reporter)
-        test = predict(viewed, images.x_test, reporter) if job.evaluate_test else None
-        return Result(
-            trial=job.trial,
+        done = Trained(
+            weights=job.weights,
             best_epoch=best.epoch,
-            validation=measure(model, validation, images.y_validation),
-            test=None if test is None else measure(model, test, images.y_test),
+            history=tuple(reporter.history),
             train_seconds=reporter.train_seconds,
             images_per_second=reporter.images_per_second,
             dtype_policy=policy,
-            weights_kept=job.weights.exists(),
-            history=tuple(reporter.history),
-            confusions=worst_confusions(validation, images.x_validation, images.y_validation),
-            features=project(validation, images.y_validation),
         )
+        return _measured(job, model, images, reporter, done)
 
     def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter, best: BestEpoch) -> None:
         batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
@@ -118,12 +114,12 @@ class Trainer:
             shuffle=False,  # Keras would shuffle the batches once more, from a state that no seed and epoch gives
             initial_epoch=done,
             epochs=job.epochs,
-            validation_data=(images.x_validation, images.y_validation),
+            validation_data=None if job.full else (images.x_validation, images.y_validation),
             validation_batch_size=BATCH_SIZE,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
                 reporter,
-                best,
+                *([] if job.full else [best]),
                 checkpoint,
             ],
             verbose=0,
@@ -154,6 +150,60 @@ class Trainer:
         if self._images is None or self._images[0] != key:
             self._images = (key, split_dataset(load_dataset(job.data), seed=job.seed, limit=job.limit))
         return self._images[1]
+
+
+def _build(job: Job, policy: str) -> keras.Model:
+    """The job's network under a dtype policy, with the weights that its seed begins with."""
+    keras.config.set_dtype_policy(policy)
+    keras.utils.set_random_seed(job.seed)
+    return build_model(job.plan, backbone_weights=job.backbone_weights)
+
+
+def _taken_over(job: Job, trained: Trained) -> keras.Model | None:
+    """The network as it was trained elsewhere, or None if its weights are of no use."""
+    model = _build(job, "float32")
+    try:
+        read_weights(model, trained.weights)
+    except WeightsError as error:
+        log.warning("trained again: %s", error)
+        return None
+    return model
+
+
+def _measured(
+    job: Job, model: keras.Model, images: Split, reporter: Reporter, trained: Trained, *, taken_over: bool = False
+) -> Result | FullResult:
+    """Write a float32 network's weights and run it over the held-out images."""
+    with disk_problems_logged():
+        write_weights(model, job)
+    viewed = with_features(model)
+    test = predict(viewed, images.x_test, reporter) if job.evaluate_test or job.full else None
+    measured = None if test is None else measure(model, test, images.y_test)
+    if job.full and measured is not None:
+        return FullResult(
+            trial=job.trial,
+            test=measured,
+            train_seconds=trained.train_seconds,
+            images_per_second=trained.images_per_second,
+            dtype_policy=trained.dtype_policy,
+            history=trained.history,
+        )
+    validation = predict(viewed, images.x_validation, reporter)
+    return Result(
+        trial=job.trial,
+        best_epoch=trained.best_epoch,
+        validation=measure(model, validation, images.y_validation),
+        test=measured,
+        train_seconds=trained.train_seconds,
+        images_per_second=trained.images_per_second,
+        dtype_policy=trained.dtype_policy,
+        weights_kept=job.weights.exists(),
+        taken_over=taken_over,
+        history=trained.history,
+        confusions=worst_confusions(validation, images.x_validation, images.y_validation),
+        features=project(validation, images.y_validation),
+        test_classes=None if test is None else test.probabilities.argmax(axis=1),
+    )
 
 
 def _make_deterministic() -> None:

@@ -13,9 +13,11 @@ from storage import Store
 from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit
 from sweep.identity import Identity
-from sweep.messages import Job
+from sweep.messages import HISTORY_COLUMNS, EpochEnd, Job, Trained
 from sweep.standing import End
 from sweep.trial_files import TrialFiles
+
+TAKEN_OVER = ("best_epoch", "train_seconds", "images_per_second", "dtype_policy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Assignment:
         deadline: When this run ends, in seconds of the monotonic clock, or None.
         backbone_weights: Weights file of each backbone; empty for random ones.
         files: Where trials keep checkpoints, weights and artifacts.
+        confirmed: Those of the study that this one confirms, or None.
         disk_limit: What the files of this host's home may take, or None.
         logs: Folder of the trainers' logs.
         marks: Folder where this host's workers show that they live.
@@ -42,6 +45,7 @@ class Assignment:
     deadline: float | None
     slots: int | None
     files: TrialFiles
+    confirmed: TrialFiles | None
     disk_limit: DiskLimit | None
     logs: Path
     marks: Path
@@ -74,7 +78,7 @@ def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str
         trial=number,
         plan=plan,
         data=on.data,
-        seed=identity.seed,
+        seed=attributes.get("seed", identity.seed),
         limit=identity.limit,
         epochs=identity.epochs,
         patience=identity.patience,
@@ -82,9 +86,24 @@ def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str
         precision=on.precision,
         deterministic=on.deterministic,
         backbone_weights=on.backbone_weights.get(plan.backbone or ""),
-        evaluate_test="baseline" in attributes,
+        evaluate_test=bool({"baseline", "confirms"} & attributes.keys()),
         checkpoint=files.checkpoint(number),
         resume_from=None if retried is None else files.checkpoint(retried),
         weights=files.weights(number),
         disk_limit=on.disk_limit,
+        trained=_trained(on, number, attributes),
+    )
+
+
+def _trained(on: Assignment, number: int, attributes: Mapping[str, Any]) -> Trained | None:
+    """What a confirmation takes over from the study it confirms, where this host has the weights."""
+    source = attributes.get("takes_over")
+    if source is None or on.confirmed is None or not on.confirmed.weights(source["trial"]).exists():
+        return None
+    columns = source["history"]
+    rows = zip(*(columns[name] for name in HISTORY_COLUMNS), strict=True)
+    return Trained(
+        weights=on.confirmed.weights(source["trial"]),
+        history=tuple(EpochEnd(trial=number, **dict(zip(HISTORY_COLUMNS, row, strict=True))) for row in rows),
+        **{name: source[name] for name in TAKEN_OVER},
     )

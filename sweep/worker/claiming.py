@@ -16,7 +16,7 @@ from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
 from sweep.samplers import make_pruner, make_sampler
-from sweep.standing import End, standing
+from sweep.standing import CONFIRMS, End, standing
 from sweep.worker.ledger import give_back, write_failure
 from sweep.worker.liveness import WorkerMark
 
@@ -88,11 +88,14 @@ def claim(
             return Ended(reason=now.ended)
         if now.finished + now.running >= budget.trials:
             return Wait()
+        if CONFIRMS in fresh.user_attrs and now.waiting == 0:  # nothing is drawn in it
+            return Wait()
         trial = _ask(study, trials)
         # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
     attributes = trial.user_attrs
+    seed = attributes.get("seed", identity.seed)
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
@@ -111,7 +114,7 @@ def claim(
         attributes=attributes,
         budget=budget,
         finished=now.finished,
-        repeat_of=_earlier(trials, configuration.to_dict()),
+        repeat_of=_earlier(trials, configuration.to_dict(), seed, of_study=identity.seed),
     )
 
 
@@ -135,7 +138,7 @@ def _give_back_lost(store: Store, study: optuna.Study, mark: WorkerMark, *, trus
 def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
     with without_optuna_warnings():
         trial = study.ask()
-    if not {"draw", "baseline", "enqueued"} & trial.user_attrs.keys():  # to be sampled
+    if not {"draw", "baseline", "confirms", "enqueued"} & trial.user_attrs.keys():  # to be sampled
         drawn = max((known.user_attrs.get("draw", 0) for known in trials), default=0)
         trial.set_user_attr("draw", drawn + 1)
     if "attempt" not in trial.user_attrs:
@@ -143,11 +146,12 @@ def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
     return trial
 
 
-def _earlier(trials: list[FrozenTrial], config: dict[str, Any]) -> FrozenTrial | None:
-    """The first trial that trained this configuration to an end that would come again."""
+def _earlier(trials: list[FrozenTrial], config: dict[str, Any], seed: int, *, of_study: int) -> FrozenTrial | None:
+    """The first trial that trained this configuration with this seed to an end that would come again."""
     wanted = json.dumps(config, sort_keys=True)
     for trial in trials:
         same = json.dumps(trial.user_attrs.get("config"), sort_keys=True) == wanted
+        same = same and trial.user_attrs.get("seed", of_study) == seed
         if same and (
             trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or trial.user_attrs.get("failure") in LASTING
         ):

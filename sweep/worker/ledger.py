@@ -7,13 +7,13 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces.plan import LayerPlan
 from sweep.environment import git_commit, host_name, versions
 from sweep.failures import FailureKind
 from sweep.identity import Identity
-from sweep.messages import EpochEnd, Evaluation, Ready, Result
+from sweep.messages import HISTORY_COLUMNS, EpochEnd, Evaluation, Job, Ready, Result
 from sweep.metrics import scores
 from sweep.queueing import requeue
+from sweep.test_classes import TEST_CLASSES, pack
 
 COPIED_BY_A_REPEAT = (
     "val_",
@@ -26,8 +26,9 @@ COPIED_BY_A_REPEAT = (
 )
 
 
-def write_start(trial: optuna.Trial, plan: LayerPlan, identity: Identity, trainer: Ready) -> None:
+def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Ready) -> None:
     """Record what is about to be trained, and where."""
+    plan = job.plan
     _write(
         trial,
         {
@@ -35,7 +36,7 @@ def write_start(trial: optuna.Trial, plan: LayerPlan, identity: Identity, traine
             "parameters": plan.parameters,
             "trainable_parameters": plan.trainable_parameters,
             "forward_macs": plan.forward_macs,
-            "seed": identity.seed,
+            "seed": job.seed,
             "host": host_name(),
             "backend": trainer.backend,
             "device": trainer.device,
@@ -72,8 +73,15 @@ def write_epoch(trial: optuna.Trial, end: EpochEnd, *, may_prune: bool) -> str |
     return f"pruned at epoch {end.epoch}: {end.val_accuracy:.3f}{against}"
 
 
-def write_result(study: optuna.Study, trial: optuna.Trial, result: Result) -> float:
-    """Complete a trial; its value is the best epoch's validation accuracy in float32."""
+def write_result(study: optuna.Study, trial: optuna.Trial, result: Result, *, confirms: bool = False) -> float:
+    """Complete a trial; its value is the best epoch's validation accuracy in float32.
+
+    Args:
+        study: The study.
+        trial: The trial.
+        result: What came of it.
+        confirms: Whether it confirms another study's trial: each test image's predicted class is kept then.
+    """
     _write(
         trial,
         {
@@ -84,8 +92,10 @@ def write_result(study: optuna.Study, trial: optuna.Trial, result: Result) -> fl
             "dtype_policy": result.dtype_policy,
             "history": _columns(result.history),
         }
-        | _measures("val_", result.validation)
-        | (_measures("test_", result.test) if result.test is not None else {}),
+        | measures("val_", result.validation)
+        | (measures("test_", result.test) if result.test is not None else {})
+        | ({TEST_CLASSES: pack(result.test_classes)} if confirms and result.test_classes is not None else {})
+        | ({"taken_over": result.taken_over} if confirms else {}),
     )
     value = trial.user_attrs["val_accuracy"]
     study.tell(trial, value, skip_if_finished=True)
@@ -151,7 +161,8 @@ def give_back(study: optuna.Study, trial: optuna.Trial, kind: FailureKind, messa
     return waits
 
 
-def _measures(prefix: str, evaluation: Evaluation) -> dict[str, Any]:
+def measures(prefix: str, evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as attributes whose names begin with `val_` or `test_`."""
     of_matrix = scores(np.asarray(evaluation.confusion_matrix))
     return {
         f"{prefix}accuracy": of_matrix.accuracy,
@@ -166,8 +177,7 @@ def _measures(prefix: str, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _columns(history: tuple[EpochEnd, ...]) -> dict[str, list[float]]:
-    names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-    return {name: [getattr(end, name) for end in history] for name in names}
+    return {name: [getattr(end, name) for end in history] for name in HISTORY_COLUMNS}
 
 
 def _write(trial: optuna.Trial, attributes: Mapping[str, Any]) -> None:

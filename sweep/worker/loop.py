@@ -16,7 +16,7 @@ from storage.engines import GRACE_SECONDS
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import Answer, EpochEnd, Progress, Ready, Resumed, Stopped
+from sweep.messages import Answer, EpochEnd, FullResult, Progress, Ready, Resumed, Stopped
 from sweep.runs import record_end, stops
 from sweep.standing import End
 from sweep.titles import title_of
@@ -245,6 +245,7 @@ class Worker:
             title=title,
             plan=plan,
             baseline="baseline" in claimed.attributes,
+            confirms="confirms" in claimed.attributes,
             time_limit=claimed.budget.trial_timeout,
             job=job_of(on, trial.number, plan, claimed.attributes),
         )
@@ -253,7 +254,7 @@ class Worker:
             self._outcomes.trial_ended(work, Stopped(trial=work.number))
             return
         if ready is not None:
-            self._call(lambda: ledger.write_start(trial, plan, on.identity, ready))
+            self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready))
         slot.begin(work)
         self._observer.trial_started(work)
 
@@ -274,7 +275,7 @@ class Worker:
             self._outcomes.resumed(work, answer)
         elif isinstance(answer, EpochEnd):
             self._outcomes.epoch_ended(slot, work, answer)
-        else:
+        elif not isinstance(answer, FullResult):  # which no trial ends with
             slot.work = None
             self._outcomes.trial_ended(work, answer)
             if slot.has_grown():

@@ -87,7 +87,7 @@ class Outcomes:
             if because is not None and slot.work is work:
                 slot.stop(because)
 
-        self._call(lambda: ledger.write_epoch(work.trial, end, may_prune=not work.baseline), decided)
+        self._call(lambda: ledger.write_epoch(work.trial, end, may_prune=work.may_prune), decided)
 
     def trial_ended(self, work: Work, answer: Result | Stopped | Failure) -> None:
         """Write down what a trainer answered."""
@@ -120,11 +120,11 @@ class Outcomes:
             self._observer.note(f"trial {work.number}  its weights could not be written; see the trainer's log")
         accuracy = scores(np.asarray(result.validation.confusion_matrix)).accuracy
         self._best = max(self._best, accuracy)
-        with_features = work.baseline or accuracy >= self._best
+        with_features = not work.may_prune or accuracy >= self._best
         self._finishing.end(
             work,
             lambda: evidence.of_complete(subject, result, with_features=with_features),
-            lambda: ledger.write_result(study, trial, result),
+            lambda: ledger.write_result(study, trial, result, confirms=work.confirms),
             lambda value: self._end(work, "complete", value, f"in float32, best epoch {result.best_epoch}"),
         )
 

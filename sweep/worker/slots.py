@@ -23,6 +23,8 @@ class Work:
 
     Attributes:
         title: The reported experiment's name, or the parameters.
+        baseline: Whether it is a reported experiment.
+        confirms: Whether it confirms another study's trial.
         time_limit: Seconds it may take, or None.
         resumed_after: Epochs that came from the attempt before, or None.
         stopping: Why the trainer was told to stop: an INTERRUPTED or TIME failure, or the pruner's words.
@@ -33,6 +35,7 @@ class Work:
     job: Job
     plan: LayerPlan
     baseline: bool
+    confirms: bool
     time_limit: float | None
     started: float = field(default_factory=time.monotonic)
     oom_kills_before: int = field(default_factory=oom_kills)
@@ -40,6 +43,11 @@ class Work:
     resumed_after: int | None = None
     stopping: FailureKind | str | None = None
     stop_sent: float = 0.0
+
+    @property
+    def may_prune(self) -> bool:
+        """Whether the pruner's word counts: not for what was asked for by name."""
+        return not (self.baseline or self.confirms)
 
     @property
     def number(self) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sweep import evidence, showcase
-from sweep.messages import EpochEnd, Result
+from sweep.messages import HISTORY_COLUMNS, EpochEnd, Result
 
 BLANK = b"not drawn"
 
@@ -38,7 +38,7 @@ def _blank(place: tuple[int, str]) -> evidence.Exhibit:
 
 
 def _history(history: Sequence[EpochEnd]) -> evidence.Exhibit:
-    columns = evidence.HISTORY_COLUMNS
+    columns = HISTORY_COLUMNS
     rows = [",".join(columns), *(",".join(str(getattr(end, name)) for name in columns) for end in history)]
     return evidence.Exhibit(
         order=evidence.HISTORY[0], filename=evidence.HISTORY[1], content="\n".join([*rows, ""]).encode()

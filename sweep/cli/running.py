@@ -1,0 +1,100 @@
+"""A run of this host on a study, shown while it lasts."""
+
+import optuna
+
+from storage import Store
+from sweep.budget import read_budget
+from sweep.cli.announcing import ahead
+from sweep.cli.display import LineDisplay, LiveDisplay
+from sweep.cli.options import Place, Work
+from sweep.cli.place import notes
+from sweep.disk_limit import DiskLimit
+from sweep.environment import default_slots
+from sweep.errors import UsageError
+from sweep.estimate import Estimator, study_seconds
+from sweep.names import nearest
+from sweep.preparation import Prepared
+from sweep.standing import CONFIRMS, End, standing_of
+from sweep.trial_files import TrialFiles
+from sweep.worker.assignment import Assignment, RunEnd
+from sweep.worker.liveness import marks_folder
+from sweep.worker.loop import Worker
+
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+
+
+def check_precision(precision: str) -> None:
+    """Refuse a precision that there is not.
+
+    Raises:
+        UsageError: If it is unknown; the message has the nearest one.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(
+            f"No precision named '{precision}'.{nearest(precision, PRECISIONS)} Known: {', '.join(PRECISIONS)}."
+        )
+
+
+def work_on(
+    prepared: Prepared,
+    store: Store,
+    study: optuna.Study,
+    work: Work,
+    place: Place,
+    estimator: Estimator,
+    deadline: float | None,
+) -> RunEnd:
+    """Work on a study until it ends or is told to stop, and show it.
+
+    Args:
+        prepared: Its terms and this host's means.
+        store: The store, open for writing.
+        study: The study.
+        work: How this host works.
+        place: Where this host keeps files.
+        estimator: What is known of this machine's speed.
+        deadline: When this run's time is over, by this host's monotonic clock; None: never.
+    """
+    now = standing_of(study)
+    if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED):
+        return RunEnd(reason=now.ended, told=True)
+    confirmed = study.user_attrs.get(CONFIRMS)
+    assignment = Assignment(
+        store=store,
+        study=study,
+        space=prepared.space,
+        identity=prepared.identity,
+        data=prepared.data,
+        backbone_weights=prepared.backbone_weights,
+        precision=work.precision,
+        deterministic=work.deterministic,
+        deadline=deadline,
+        slots=work.slots,
+        files=TrialFiles(place.home, prepared.name, store.location),
+        confirmed=None if confirmed is None else TrialFiles(place.home, confirmed, store.location),
+        disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
+        logs=place.home / "logs",
+        marks=marks_folder(place.home, store.location),
+    )
+    counts = ahead(prepared, study, None)
+    shown = LiveDisplay if notes.is_terminal else LineDisplay
+    display = shown(
+        notes,
+        best=None if now.best is None else (now.best.value or 0.0, f"trial {now.best.number}"),
+        finished=now.finished,
+        wanted=read_budget(study).trials,
+        slots=work.slots or default_slots(),
+        remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
+    )
+    with display:
+        return Worker(assignment, observer=display, estimator=estimator).run()
+
+
+def exit_code(end: RunEnd) -> int:
+    """What a command ends with after a run; a store that does not answer is said here."""
+    if not end.told:
+        notes.print("The store does not answer. What was running here waits again once it does.")
+        return 1 if end.signal is None else 128 + end.signal
+    if end.signal is not None:
+        return 128 + end.signal
+    return 1 if end.reason is End.FAILURES else 0

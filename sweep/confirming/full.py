@@ -1,0 +1,126 @@
+"""The final model: a confirmed configuration trained on training and validation images together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from search_spaces.plan import LayerPlan
+from storage import Store
+from storage.artifacts import record_of_study
+from sweep.confirming.results import Confirmation
+from sweep.environment import git_commit, host_name, versions
+from sweep.errors import WorldError
+from sweep.identity import Identity
+from sweep.messages import FullResult, Job
+from sweep.trial_files import TrialFiles
+from sweep.worker.ledger import measures
+from sweep.worker.once import train_once
+
+PREFIX = "full."  # of study attributes, one for each full model
+FILENAME = "full.weights.npz"
+ORDER = 0  # among the study's artifacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullModel:
+    """A model that was trained on all images but the test images.
+
+    Attributes:
+        trial: The finalist, by its number in the study that is confirmed.
+        baseline: The reported experiment it is, or None.
+        config: Its configuration.
+        seed, epochs: What it was trained with.
+        artifact_id: Of its weights, among the artifacts of the confirming study.
+        measured: The rest: measures of the test images, seconds, versions, host.
+    """
+
+    trial: int
+    baseline: str | None
+    config: dict[str, Any]
+    seed: int
+    epochs: int
+    artifact_id: str
+    measured: dict[str, Any]
+
+
+def find_full(study: optuna.Study) -> FullModel | None:
+    """The newest full model of a confirming study, or None."""
+    keys = sorted(key for key in study.user_attrs if key.startswith(PREFIX))
+    return None if not keys else FullModel(**study.user_attrs[keys[-1]])
+
+
+def is_full_model_of(model: FullModel | None, wanted: Confirmation, identity: Identity) -> bool:
+    """Whether it is what training that finalist now would give."""
+    return model is not None and (model.trial, model.epochs, model.seed) == (wanted.trial, wanted.epochs, identity.seed)
+
+
+def train_full(
+    store: Store,
+    study: optuna.Study,
+    confirmation: Confirmation,
+    *,
+    make_job: "Callable[[Path, Path, Path | None], Job]",
+    files: TrialFiles,
+    logs: Path,
+    note: Callable[[str], None],
+) -> FullModel:
+    """Train a confirmed finalist on all images, and keep the model as an artifact of the confirming study.
+
+    Args:
+        store: The store, open for writing.
+        study: The confirming study.
+        confirmation: The finalist.
+        make_job: Its job, from the files for weights and checkpoint and that of an interrupted training, or None.
+        files: Of the confirming study.
+        logs: Folder for what the trainer prints.
+        note: Says one line.
+
+    Raises:
+        WorldError: If the training fails.
+        StoppedBySignalError: If it was told to stop; the same call goes on.
+    """
+    weights, checkpoint = files.named_weights("full"), files.named_checkpoint("full")
+    before = files.named_checkpoint("full-before")
+    if checkpoint.exists():
+        checkpoint.replace(before)
+    job = make_job(weights, checkpoint, before if before.exists() else None)
+    result = train_once(job, logs=logs, note=note)
+    if not isinstance(result, FullResult):
+        raise TypeError(f"Expected the result of a full training. Received: {type(result).__name__}")
+    if not weights.exists():
+        raise WorldError(f"The weights could not be written; what the disk said is in {logs}.")
+    facts: dict[str, Any] = {
+        "trial": confirmation.trial,
+        "baseline": confirmation.baseline,
+        "config": confirmation.config,
+        "seed": job.seed,
+        "epochs": job.epochs,
+        "measured": measures("test_", result.test) | _facts(result, job.plan),
+    }
+    with store.lock(study.study_name):  # so that nobody takes the file for one that a dead worker left
+        record = files.artifacts.write_of_study(ORDER, FILENAME, "application/octet-stream", weights.read_bytes())
+        record_of_study(study, record)
+        order = sum(key.startswith(PREFIX) for key in store.load(study.study_name).user_attrs)
+        study.set_user_attr(f"{PREFIX}{order:03}", facts | {"artifact_id": record.artifact_id})
+    for path in (weights, checkpoint, before):
+        path.unlink(missing_ok=True)
+    return FullModel(**facts, artifact_id=record.artifact_id)
+
+
+def _facts(result: FullResult, plan: LayerPlan) -> dict[str, Any]:
+    return {
+        "train_seconds": result.train_seconds,
+        "images_per_second": result.images_per_second,
+        "dtype_policy": result.dtype_policy,
+        "parameters": plan.parameters,
+        "trainable_parameters": plan.trainable_parameters,
+        "forward_macs": plan.forward_macs,
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "host": host_name(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
