@@ -18,42 +18,20 @@ from storage.engines import GRACE_SECONDS, without_optuna_warnings
 from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
-from sweep.identity import Identity
 from sweep.messages import Evaluation, Result
 from sweep.preparation import Prepared, create_or_resume
 from sweep.queueing import enqueue_configuration
-from sweep.samplers import PRUNERS, make_sampler
+from sweep.samplers import make_sampler
 from sweep.standing import End
 from sweep.worker import bookkeeper, claiming, ledger
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
 from sweep.worker.liveness import WorkerMark
+from tests.identities import make_identity
 
 SPACE = find_space("isolated")
 REPORTED = [SPACE.from_dict(experiment.configuration) for experiment in SPACE.reported]
-IDENTITY = Identity(
-    family="isolated",
-    without=(),
-    space_hash=SPACE.hash,
-    recipe="report",
-    dataset="digits",
-    dataset_sha256="0000",
-    labels=("zero", "one"),
-    image_shape=(28, 28, 1),
-    image_size=None,
-    color=False,
-    validation_fraction=0.1,
-    limit=None,
-    epochs=50,
-    patience=5,
-    batch_size=128,
-    seed=43,
-    sampler="random",
-    sampler_settings={},
-    pruner="median",
-    pruner_settings=PRUNERS["median"],
-    weights=None,
-)
+IDENTITY = make_identity(dataset="digits", sampler="random", sampler_settings={})
 PREPARED = Prepared(
     name="isolated",
     space=SPACE,

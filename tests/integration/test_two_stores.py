@@ -16,30 +16,9 @@ from sweep.housekeeping import find_removable
 from sweep.identity import ATTRIBUTE
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import WorkerMark, marks_folder
+from tests.identities import make_identity
 
-IDENTITY = {
-    "family": "isolated",
-    "without": [],
-    "space_hash": "0000",
-    "recipe": "report",
-    "dataset": "digits",
-    "dataset_sha256": "0000",
-    "labels": ["zero", "one"],
-    "image_shape": [28, 28, 1],
-    "image_size": None,
-    "color": False,
-    "validation_fraction": 0.1,
-    "limit": None,
-    "epochs": 50,
-    "patience": 5,
-    "batch_size": 128,
-    "seed": 43,
-    "sampler": "random",
-    "sampler_settings": {},
-    "pruner": "median",
-    "pruner_settings": {},
-    "weights": None,
-}
+IDENTITY = make_identity(dataset="digits", sampler="random", sampler_settings={}).to_dict()
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from search_spaces import find_space
-from sweep.identity import ATTRIBUTE, Identity
-from sweep.samplers import PRUNERS, SAMPLERS
+from sweep.identity import ATTRIBUTE
+from tests.identities import make_identity
 
 BEGIN = datetime(2026, 1, 1)
 
@@ -16,35 +16,9 @@ def space():
     return find_space("isolated")
 
 
-@pytest.fixture
-def make_identity(space):
-    def make(**changes):
-        values = {
-            "family": "isolated",
-            "without": (),
-            "space_hash": space.hash,
-            "recipe": "report",
-            "dataset": "fashion-mnist",
-            "dataset_sha256": "c59f",
-            "labels": ("shirt", "shoe"),
-            "image_shape": (28, 28, 1),
-            "image_size": None,
-            "color": False,
-            "validation_fraction": 0.1,
-            "limit": None,
-            "epochs": 50,
-            "patience": 5,
-            "batch_size": 128,
-            "seed": 43,
-            "sampler": "tpe",
-            "sampler_settings": SAMPLERS["tpe"],
-            "pruner": "median",
-            "pruner_settings": PRUNERS["median"],
-            "weights": None,
-        }
-        return Identity(**(values | changes))
-
-    return make
+@pytest.fixture(name="make_identity")
+def identity_maker():
+    return make_identity
 
 
 @pytest.fixture

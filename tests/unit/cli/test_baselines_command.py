@@ -9,9 +9,9 @@ from optuna.trial import TrialState, create_trial
 
 from search_spaces import find_space
 from storage import locate, open_store
-from sweep.identity import ATTRIBUTE, Identity
+from sweep.identity import ATTRIBUTE
 from sweep.queueing import enqueue_baselines
-from sweep.samplers import PRUNERS, SAMPLERS
+from tests.identities import make_identity
 
 STUDY = "isolated-quick"
 METRICS = {"test_accuracy", "test_loss", "precision", "recall", "f1", "rmse"}
@@ -22,29 +22,7 @@ def make_stored(workplace):
     """A stored study of full length on Fashion-MNIST, whose experiments reached these test accuracies."""
 
     def make(accuracies, *, name="isolated", family="isolated"):
-        identity = Identity(
-            family=family,
-            without=(),
-            space_hash=find_space(family).hash,
-            recipe="report",
-            dataset="fashion-mnist",
-            dataset_sha256="c59f",
-            labels=("shirt", "shoe"),
-            image_shape=(28, 28, 1),
-            image_size=None,
-            color=False,
-            validation_fraction=0.1,
-            limit=None,
-            epochs=50,
-            patience=5,
-            batch_size=128,
-            seed=43,
-            sampler="tpe",
-            sampler_settings=SAMPLERS["tpe"],
-            pruner="median",
-            pruner_settings=PRUNERS["median"],
-            weights="imagenet",
-        )
+        identity = make_identity(family=family, space_hash=find_space(family).hash, weights="imagenet")
         (workplace / "sweep-data").mkdir(exist_ok=True)
         with open_store(locate(None, workplace / "sweep-data"), write=True) as store, store.lock(name):
             study = store.create(name, metric="validation accuracy")

@@ -23,8 +23,8 @@ from sweep.identity import ATTRIBUTE, Identity
 from sweep.report.facts import StudyFacts, gather
 from sweep.report.pages import page_of
 from sweep.report.writing import Format, write
-from sweep.samplers import PRUNERS, SAMPLERS
 from sweep.trial_files import TrialFiles
+from tests.identities import make_identity
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 LABELS = reported_experiments("isolated")[0].labels
@@ -105,30 +105,8 @@ def make_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., StudyF
 
 def identity_of(**changes: Any) -> Identity:
     """A study of full length on the report's images, unless told otherwise."""
-    values = {
-        "family": "isolated",
-        "without": (),
-        "space_hash": find_space(changes.get("family", "isolated")).hash,
-        "recipe": "report",
-        "dataset": "fashion-mnist",
-        "dataset_sha256": REPORTED_SHA256,
-        "labels": LABELS,
-        "image_shape": (28, 28, 1),
-        "image_size": None,
-        "color": False,
-        "validation_fraction": 0.1,
-        "limit": None,
-        "epochs": 50,
-        "patience": 5,
-        "batch_size": 128,
-        "seed": 43,
-        "sampler": "tpe",
-        "sampler_settings": SAMPLERS["tpe"],
-        "pruner": "median",
-        "pruner_settings": PRUNERS["median"],
-        "weights": None,
-    }
-    return Identity(**(values | changes))
+    known = {"space_hash": find_space(changes.get("family", "isolated")).hash, "dataset_sha256": REPORTED_SHA256}
+    return make_identity(**(known | {"labels": LABELS} | changes))
 
 
 def _trial(number: int, told: Told, identity: Identity, files: TrialFiles) -> FrozenTrial:
