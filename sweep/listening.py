@@ -86,7 +86,8 @@ def listening(address: Address) -> Iterator[list[socket.socket]]:
             family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
             port = sockets[0].getsockname()[1] if sockets else address.port
             try:
-                listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+                # By its number: only of what is called TCP does asyncio send small answers at once.
+                listener = opened.enter_context(socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
                     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -124,7 +125,7 @@ def serve(application: "WSGIApplication", sockets: Sequence[socket.socket], anno
         ident=None,
         max_request_body_size=LARGEST_BODY,
     )
-    with _leaving_on_sigterm():
+    with leaving_on_sigterm():
         try:
             announce()
             # Its own `run` would wait five seconds for what is being answered.
@@ -142,7 +143,9 @@ def serve(application: "WSGIApplication", sockets: Sequence[socket.socket], anno
 
 
 @contextmanager
-def _leaving_on_sigterm() -> Iterator[None]:
+def leaving_on_sigterm() -> Iterator[None]:
+    """Within it, SIGTERM raises SystemExit with the exit code of that signal."""
+
     def leave(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 

@@ -198,7 +198,7 @@ class Result:
     Attributes:
         weights_kept: False where the disk took no more.
         taken_over: Whether it was measured only, see `Job.trained`.
-        test_classes: (n,) predicted classes of the test images, or None where they were not measured.
+        test_classes: (2, n), true and predicted class of each test image; None where they were not measured.
         confusions: Of validation images, like `features`. Default: None, where a trainer has no pictures to show.
     """
 

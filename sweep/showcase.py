@@ -60,7 +60,7 @@ def study_note(
             f"**Best: trial {now.best.number}** ({title}), {now.best.value or 0:.2%} of the validation images.",
             "",
             f"    sweep show {name} {now.best.number}",
-            f"    sweep export {name} --out best.json",
+            f"    sweep export {name} --out model",
         ]
     if rows:
         lines += ["", "| experiment | reported % | reproduced % | points | verdict |", "|---|---|---|---|---|"]

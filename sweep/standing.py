@@ -13,6 +13,7 @@ from sweep.failures import FailureKind
 
 MAX_REPEATS = 20  # proposals in a row that are all known: the space has nothing new to offer
 CONFIRMS = "confirms"  # attribute of a study that trains another one's finalists again, with that one's name
+LOOK_PREFIX = "test."  # one attribute each time that an exported model was measured on the test images
 RUN_PREFIX = "run."  # one attribute per start, join or end of a run, see `sweep.runs`
 NOT_COUNTED = frozenset({FailureKind.INTERRUPTED, FailureKind.REPEAT})
 

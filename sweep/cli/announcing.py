@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 
 from sweep.budget import Budget, read_budget
 from sweep.cli.options import Place
-from sweep.cli.place import notes, out
+from sweep.cli.streams import notes, out
 from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
 from sweep.duration import format_duration

@@ -1,4 +1,4 @@
-"""The commands that change a study without training: enqueue, stop, delete; and export, which writes a file."""
+"""The commands that change a study without training: enqueue, stop, delete."""
 
 import sys
 from pathlib import Path
@@ -8,19 +8,16 @@ from optuna.trial import TrialState
 
 from search_spaces import Configuration, SearchSpace, find_space
 from sweep.cli.options import Place
-from sweep.cli.place import notes, reading_store, writing_store
-from sweep.documents import to_json
+from sweep.cli.place import reading_store, writing_store
+from sweep.cli.streams import notes
+from sweep.confirming.pairs import find_confirming
 from sweep.errors import UsageError
-from sweep.export.configuration import choose_trial, configuration_document, read_configuration
-from sweep.files import write_atomically
+from sweep.export.configuration import read_configuration
 from sweep.identity import read_identity
-from sweep.names import nearest
 from sweep.queueing import enqueue_configuration
 from sweep.runs import record_stop
 from sweep.titles import describe
 from sweep.trial_files import TrialFiles
-
-FORMATS = ("config",)
 
 
 def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> None:
@@ -63,21 +60,12 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
         store.delete(name)
         if is_ours:  # the name of another tool's study may be any path
             TrialFiles(place.home, name, store.location).delete()
+        confirming = find_confirming(store, name)
     notes.print(f"Deleted '{name}' and its {count} trials.")
-
-
-def export(name: str, place: Place, *, out: Path, format: str, trial: int | None, force: bool) -> None:  # noqa: A002 - the option's name
-    """Write one trial's configuration as JSON."""
-    if format not in FORMATS:
-        raise UsageError(f"No export format named '{format}'.{nearest(format, FORMATS)} Known: {', '.join(FORMATS)}.")
-    with reading_store(place) as store:
-        study = store.load(name)
-        document = configuration_document(study, choose_trial(study, trial))
-    if out.exists() and not force:
-        raise UsageError(f"{out} exists. Choose another --out, or replace it with --force.")
-    write_atomically(out, to_json(document))
-    notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.")
-    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}")
+    if confirming is not None:
+        notes.print(
+            f"'{confirming.study_name}', which confirms it, is still there: sweep delete {confirming.study_name}"
+        )
 
 
 def _configuration(space: SearchSpace, pairs: list[str], file: Path | None) -> Configuration:

@@ -8,8 +8,9 @@ from rich.table import Table
 
 from storage import Store
 from sweep.cli.options import Means, Place, Work
-from sweep.cli.place import notes, out, reading_store, writing_store
+from sweep.cli.place import reading_store, writing_store
 from sweep.cli.running import check_precision, exit_code, work_on
+from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, find_full, is_full_model_of, train_full
 from sweep.confirming.pairs import (
     Pair,
@@ -21,8 +22,6 @@ from sweep.confirming.pairs import (
     pairs_of,
 )
 from sweep.confirming.results import Confirmation, Spread, confirmations
-from sweep.data.dataset import load_dataset
-from sweep.data.split import split_dataset
 from sweep.documents import to_json
 from sweep.duration import format_duration
 from sweep.errors import WorldError
@@ -59,14 +58,15 @@ def confirm(
             record_begin(confirming, "start")
             code = exit_code(work_on(confirmed, store, confirming, work, place, estimator, None))
         confirming = store.load(confirmed.name)
-        identity = prepared.identity
-        y_test = split_dataset(load_dataset(prepared.data), seed=identity.seed, limit=identity.limit).y_test
-        found = confirmations(confirming, y_test)
+        found = confirmations(confirming)
         model = find_full(confirming)
-        if code == 0 and full:
+        # Not of what is found alone: a finalist that no seed could train is not among it.
+        done = {(each.trial, seed.seed) for each in found for seed in each.seeds}
+        is_whole = all((pair.finalist.number, pair.seed) in done for pair in pairs)
+        if code == 0 and full and is_whole:
             code, model = _train_full(store, confirmed, found, model, work, place)
     _show(confirmed.name, found, model, as_json=json)
-    if code == 0 and any(each.missing for each in found):
+    if code == 0 and not is_whole:
         notes.print(f"Not all could be trained: see `sweep trials {confirmed.name}`; the same command tries again.")
         return 1
     return code

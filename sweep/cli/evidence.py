@@ -9,7 +9,8 @@ from rich.table import Table
 
 from sweep.baselines import FEWEST_RANKS, TOLERANCE, Comparison, Verdict, compare, rank_correlation, why_nothing
 from sweep.cli.options import Place
-from sweep.cli.place import notes, out, reading_store
+from sweep.cli.place import reading_store
+from sweep.cli.streams import notes, out
 from sweep.documents import to_json
 from sweep.housekeeping import counted
 from sweep.identity import read_identity

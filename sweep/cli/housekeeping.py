@@ -9,7 +9,8 @@ from optuna.storages import RDBStorage
 from storage import StorageError, Store
 from storage.engines import GRACE_SECONDS, HEARTBEAT_SECONDS, make_reading_storage
 from sweep.cli.options import Place
-from sweep.cli.place import location, notes, out, writing_store
+from sweep.cli.place import location, writing_store
+from sweep.cli.streams import notes, out
 from sweep.documents import to_json
 from sweep.housekeeping import (
     Finding,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from sweep.cli.app import StudyArgument, app
-from sweep.cli.options import Place, expand
+from sweep.cli.app import JsonOption, StudyArgument, app
+from sweep.cli.options import Means, Place, expand, option
 
 
 @app.command()
@@ -14,13 +14,77 @@ from sweep.cli.options import Place, expand
 def export(
     study: StudyArgument,
     *,
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
-    format: Annotated[str, typer.Option("--format", help="config: the configuration as JSON.")] = "config",  # noqa: A002
-    trial: Annotated[int | None, typer.Option("--trial", help="Its number; default: the best.", min=0)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; with --format config a file.")],
+    format: Annotated[  # noqa: A002
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="onnx or litert besides the folder's own, may be repeated; or config: the configuration alone.",
+        ),
+    ] = None,
+    trial: Annotated[int | None, typer.Option("--trial", help="Its number; default: the best model.", min=0)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an exported model, or file.")] = False,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train it again if its weights were not kept.")] = False,
+    means: Means,
     place: Place,
 ) -> None:
-    """Write the best configuration, with its metrics and everything needed to train it again."""
-    from sweep.cli import changing
+    """Write the best model as a folder that runs elsewhere and has proved its own score."""
+    from sweep.cli import exporting
 
-    changing.export(study, place, out=out, format=format, trial=trial, force=force)
+    code = exporting.export(
+        study, means, place, out=out, formats=format or [], trial=trial, force=force, retrain=retrain
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+@expand
+def serve(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `sweep export` wrote.")],
+    *,
+    host: Annotated[
+        str, option("--host", "Address to listen at; whoever reaches it may ask: there is no password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, option("--port", "TCP port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    place: Place,
+) -> None:
+    """Answer images over HTTP with an exported model."""
+    from sweep.cli import service
+
+    raise typer.Exit(service.serve(folder, place, host=host, port=port))
+
+
+@app.command()
+@expand
+def predict(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `sweep export` wrote.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="Image files, or folders of them.")],
+    *,
+    json: JsonOption = False,
+    place: Place,
+) -> None:
+    """Say which label images have, with an exported model."""
+    from sweep.cli import modelling
+
+    raise typer.Exit(modelling.predict(folder, images, json=json))
+
+
+@app.command()
+@expand
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `sweep export` wrote.")],
+    *,
+    dataset: Annotated[
+        str | None,
+        typer.Option("--dataset", help="Where the data set is now, if not where the export found it."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None, option("--data-dir", "Folder with Fashion-MNIST's four files; only there is looked.")
+    ] = None,
+    json: JsonOption = False,
+    place: Place,
+) -> None:
+    """Check that an exported model is unchanged and does what it says."""
+    from sweep.cli import modelling
+
+    raise typer.Exit(modelling.verify(folder, place, dataset=dataset, data_dir=data_dir, json=json))

@@ -1,22 +1,13 @@
-"""Where commands read, write and speak: the open store of `--home` and `--storage`, and the two streams."""
+"""Where commands read and write: the open store of `--home` and `--storage`."""
 
 import os
-import sys
 from pathlib import Path
 
 import optuna
-from rich.console import Console
 
 from storage import Location, Store, locate, open_store
 from sweep.cli.options import Place
 from sweep.errors import WorldError
-
-FILE_WIDTH = 160  # columns where nobody's terminal says otherwise
-
-# Results go to standard output, notes to standard error.
-# Names and messages are shown as they are: a bracket in them is no markup.
-out = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
-notes = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stderr.isatty())
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what it tells, our own output tells
 

@@ -13,7 +13,8 @@ from storage import Store
 from storage.artifacts import records_of
 from sweep.cli.curve import curve_lines
 from sweep.cli.options import Place
-from sweep.cli.place import notes, out, reading_store
+from sweep.cli.place import reading_store
+from sweep.cli.streams import notes, out
 from sweep.cli.tables import MARKS, trials_table
 from sweep.documents import status_document, study_document, to_json, trial_document, trial_documents
 from sweep.errors import UsageError

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from sweep.cli.options import Place
-from sweep.cli.place import notes, reading_store
+from sweep.cli.place import reading_store
+from sweep.cli.streams import notes
+from sweep.confirming.pairs import confirmations_of
 from sweep.errors import UsageError, WorldError
 from sweep.files import write_atomically
 from sweep.report.facts import gather
@@ -24,15 +26,17 @@ def report(names: list[str], place: Place, *, out: Path, format: str | None, dat
         _check_folder(out)
     with reading_store(place) as store:
         where = _where(place, str(store.location))
+        loaded = {name: store.load(name) for name in names}
         studies = [
             gather(
-                store.load(name),
+                study,
                 key=f"s{index}",
                 files=TrialFiles(place.home, name, store.location),
                 home=place.home,
                 where=where,
+                confirming=confirmations_of(store, study),
             )
-            for index, name in enumerate(dict.fromkeys(names), start=1)
+            for index, (name, study) in enumerate(loaded.items(), start=1)
         ]
     text = write(page_of(studies, data_dir=data_dir), wanted)
     if not to_file:

@@ -7,7 +7,7 @@ from sweep.budget import read_budget
 from sweep.cli.announcing import ahead
 from sweep.cli.display import LineDisplay, LiveDisplay
 from sweep.cli.options import Place, Work
-from sweep.cli.place import notes
+from sweep.cli.streams import notes
 from sweep.disk_limit import DiskLimit
 from sweep.environment import default_slots
 from sweep.errors import UsageError

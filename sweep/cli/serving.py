@@ -9,7 +9,8 @@ from storage import Location
 from storage.artifacts import artifacts_folder
 from storage.plain import open_plain_storage
 from sweep.cli.options import Place
-from sweep.cli.place import location, make_home, notes
+from sweep.cli.place import location, make_home
+from sweep.cli.streams import notes
 from sweep.errors import UsageError
 from sweep.guarding import Guard, Rules
 from sweep.listening import Address, listening, resolve, serve

@@ -9,8 +9,9 @@ from storage import Store, UnknownStudyError
 from sweep.budget import BudgetChange
 from sweep.cli.announcing import announce, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
-from sweep.cli.place import make_home, notes, reading_store, writing_store
+from sweep.cli.place import make_home, reading_store, writing_store
 from sweep.cli.running import check_precision, exit_code, work_on
+from sweep.cli.streams import notes
 from sweep.duration import parse_duration
 from sweep.errors import UsageError
 from sweep.estimate import Estimator

@@ -106,6 +106,11 @@ def find_confirming(store: Store, study_name: str) -> optuna.Study | None:
     return study
 
 
+def confirmations_of(store: Store, study: optuna.Study) -> optuna.Study | None:
+    """The study that confirms `study`, or itself if it is one; None if there is none."""
+    return study if CONFIRMS in study.user_attrs else find_confirming(store, study.study_name)
+
+
 def create_or_extend(
     store: Store, study_name: str, space: SearchSpace, identity: Identity, pairs: Sequence[Pair]
 ) -> tuple[optuna.Study, list[Pair]]:

@@ -61,6 +61,7 @@ class Confirmation:
         epochs: Median of the best epochs: what training on all images takes.
         difference: Of its test accuracy to the best reported experiment's, or None for that one itself.
         against: Which experiment that is.
+        hits: Whether each test image was recognised, shape (seeds, n).
     """
 
     trial: int
@@ -84,26 +85,23 @@ class Confirmation:
         return document
 
 
-def confirmations(study: optuna.Study, y_test: npt.NDArray[np.integer[Any]] | None = None) -> list[Confirmation]:
+def confirmations(study: optuna.Study) -> list[Confirmation]:
     """What a confirming study holds so far, the best mean validation accuracy first.
 
     Args:
         study: The confirming study.
-        y_test: (n,) classes of its test images, for the differences. Default: None, without them.
     """
     by_finalist: dict[int, list[FrozenTrial]] = defaultdict(list)
     for trial in study.get_trials(deepcopy=False):
         if "confirms" in trial.user_attrs:
             by_finalist[trial.user_attrs["confirms"]].append(trial)
-    found = [_confirmation(number, trials, y_test) for number, trials in by_finalist.items()]
+    found = [_confirmation(number, trials) for number, trials in by_finalist.items()]
     ranked = sorted((each for each in found if each), key=lambda each: (-each.validation.mean, each.trial))
     best_reported = next((each for each in ranked if each.baseline is not None), None)
     return [_compared(each, best_reported) for each in ranked]
 
 
-def _confirmation(
-    number: int, trials: list[FrozenTrial], y_test: npt.NDArray[np.integer[Any]] | None
-) -> Confirmation | None:
+def _confirmation(number: int, trials: list[FrozenTrial]) -> Confirmation | None:
     complete = {
         trial.user_attrs["seed"]: trial
         for trial in reversed(trials)
@@ -133,18 +131,16 @@ def _confirmation(
         validation=_spread([each.val_accuracy for each in seeds]),
         test=_spread([each.test_accuracy for each in seeds]),
         epochs=max(1, round(median(each.best_epoch for each in seeds))),
-        hits=_hits(ordered, y_test),
+        hits=_hits(ordered),
     )
 
 
-def _hits(trials: list[FrozenTrial], y_test: npt.NDArray[np.integer[Any]] | None) -> npt.NDArray[np.bool_] | None:
-    """Whether each test image was recognised, shape (seeds, n); None where that is not known of all."""
-    if y_test is None:
+def _hits(trials: list[FrozenTrial]) -> npt.NDArray[np.bool_] | None:
+    """Whether each test image was recognised, shape (seeds, n); None where that is not known of the same images."""
+    known = [unpack(trial.user_attrs[TEST_CLASSES]) for trial in trials if TEST_CLASSES in trial.user_attrs]
+    if len(known) < len(trials) or any(not np.array_equal(true, known[0][0]) for true, _ in known):
         return None
-    classes = [unpack(trial.user_attrs[TEST_CLASSES]) for trial in trials if TEST_CLASSES in trial.user_attrs]
-    if len(classes) < len(trials) or any(each.shape != y_test.shape for each in classes):
-        return None
-    return np.stack([each == y_test for each in classes])
+    return np.stack([true == predicted for true, predicted in known])
 
 
 def _spread(values: list[float]) -> Spread:

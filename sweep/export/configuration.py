@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.errors import UsageError, WorldError
-from sweep.identity import read_identity
+from sweep.identity import Identity, read_identity
 
 SCHEMA_VERSION = 1
 
@@ -45,19 +45,25 @@ def configuration_document(study: optuna.Study, trial: FrozenTrial) -> dict[str,
     identity = read_identity(study)
     if identity is None:
         raise UsageError(f"Study '{study.study_name}' was not made by sweep.")
-    attributes = trial.user_attrs
+    return document_of(study.study_name, identity, trial.number, trial.user_attrs)
+
+
+def document_of(
+    study_name: str, identity: Identity, number: int | None, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Likewise for a model that is no trial, whose number is None."""
     measured = {name: value for name, value in sorted(attributes.items()) if name.startswith(("val_", "test_"))}
     return {
         "schema_version": SCHEMA_VERSION,
-        "study": study.study_name,
-        "trial": trial.number,
+        "study": study_name,
+        "trial": number,
         "config": attributes["config"],
         "recipe": {
             "name": identity.recipe,
             "epochs": identity.epochs,
             "patience": identity.patience,
             "batch_size": identity.batch_size,
-            "seed": identity.seed,
+            "seed": attributes.get("seed", identity.seed),
             "dtype_policy": attributes.get("dtype_policy"),
             "best_epoch": attributes.get("best_epoch"),
         },

@@ -96,6 +96,13 @@ def looks_at_test_images(study: StudyFacts) -> Section:
             "what is searched never is. No choice in this study was made by test accuracy."
         )
     ]
+    seeds = sum(len(each.seeds) for each in study.confirmed)
+    if seeds or study.exports or study.full is not None:
+        later = [counted(seeds, "confirming training", "confirming trainings")] if seeds else []
+        later += ["the full model"] if study.full is not None else []
+        later += [counted(study.exports, "export")] if study.exports else []
+        text = f"After the choice, once each: {', '.join(later)}."
+        blocks.append(Paragraph(text=text))
     if others:
         text = f"Trials {ranges(trial.number for trial in others)} are no reported experiments."
         blocks.append(Notice(level="warning", title="Others have seen the test images.", text=text))

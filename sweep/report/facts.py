@@ -14,10 +14,12 @@ from search_spaces import SearchSpace, UnknownFamilyError, find_space
 from storage.artifacts import ArtifactRecord, records_of
 from sweep.baselines import Comparison, compare, why_nothing
 from sweep.budget import Budget, read_budget
+from sweep.confirming.full import FullModel, find_full
+from sweep.confirming.results import Confirmation, confirmations
 from sweep.documents import status_document, trial_document
 from sweep.errors import UsageError
 from sweep.identity import Identity, read_identity
-from sweep.standing import RUN_PREFIX, Standing, standing_of
+from sweep.standing import LOOK_PREFIX, RUN_PREFIX, Standing, standing_of
 from sweep.titles import title_of
 from sweep.trial_files import TrialFiles
 
@@ -126,6 +128,10 @@ class StudyFacts:
         files: Its trials' files.
         home: The home.
         where: Options that lead a command to the study, beginning with a space; may be empty.
+        confirming: Name of the study that confirms it, or None.
+        confirmed: What came of that.
+        full: The model trained on all images but the test images, or None.
+        exports: How often an exported model was measured on the test images.
     """
 
     key: str
@@ -142,6 +148,10 @@ class StudyFacts:
     files: TrialFiles
     home: Path
     where: str
+    confirming: str | None = None
+    confirmed: tuple[Confirmation, ...] = ()
+    full: FullModel | None = None
+    exports: int = 0
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -181,7 +191,15 @@ class StudyFacts:
         return [name for name in names if name != "family" or several]
 
 
-def gather(study: optuna.Study, *, key: str, files: TrialFiles, home: Path, where: str) -> StudyFacts:
+def gather(
+    study: optuna.Study,
+    *,
+    key: str,
+    files: TrialFiles,
+    home: Path,
+    where: str,
+    confirming: optuna.Study | None = None,
+) -> StudyFacts:
     """Read what a report needs.
 
     Args:
@@ -190,6 +208,7 @@ def gather(study: optuna.Study, *, key: str, files: TrialFiles, home: Path, wher
         files: Its trials' files.
         home: The home.
         where: Options that lead a command to the study.
+        confirming: The study that confirms it. Default: None.
 
     Raises:
         UsageError: If the study was not made by sweep, or by a version that this one cannot read.
@@ -225,6 +244,12 @@ def gather(study: optuna.Study, *, key: str, files: TrialFiles, home: Path, wher
         files=files,
         home=home,
         where=where,
+        confirming=None if confirming is None else confirming.study_name,
+        confirmed=() if confirming is None else tuple(confirmations(confirming)),
+        full=None if confirming is None else find_full(confirming),
+        exports=sum(
+            key.startswith(LOOK_PREFIX) for each in (study, confirming) if each is not None for key in each.user_attrs
+        ),
     )
 
 

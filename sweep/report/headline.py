@@ -42,7 +42,7 @@ def headline_of(study: StudyFacts) -> Headline:
     blocks += [
         Listing(items=reasons),
         Facts(rows=_facts(study, best, baseline, compared)),
-        Paragraph(text="Its configuration and what it measured, as a file:"),
+        Paragraph(text="The model, with its configuration and what it measured, as a folder:"),
         Commands(lines=export_commands(study, best)),
     ]
     name = f"trial {best.number}, {best.title}"
@@ -90,9 +90,9 @@ def _are_alike(one: TrialFacts, other: TrialFacts) -> bool:
 
 
 def export_commands(study: StudyFacts, trial: TrialFacts) -> list[str]:
-    """What writes a trial's configuration into a file."""
+    """What writes a trial's network as a folder that others can use."""
     name = shlex.quote(study.name)
-    return [f"sweep export {name} --trial {trial.number} --format config --out best.json{study.where}"]
+    return [f"sweep export {name} --trial {trial.number} --out model{study.where}"]
 
 
 def _nothing(study: StudyFacts) -> Headline:

@@ -8,6 +8,7 @@ from sweep.environment import versions
 from sweep.report import course, images, results, searching, terms
 from sweep.report.blocks import Chapter, Page
 from sweep.report.comparing import comparison
+from sweep.report.confirming import confirmed
 from sweep.report.data import find_data
 from sweep.report.facts import StudyFacts
 from sweep.report.headline import headline_of
@@ -44,6 +45,7 @@ def _chapter(study: StudyFacts, data_dir: Path | None) -> Chapter:
             images.data(study, found),
             results.baselines(study),
             results.top_trials(study),
+            *confirmed(study),
             searching.history(study),
             searching.curves(study),
             searching.hyperparameters(study),

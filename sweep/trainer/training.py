@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
 from search_spaces import ConfigurationError
 from search_spaces.build import build_model
@@ -202,7 +203,7 @@ def _measured(
         history=trained.history,
         confusions=worst_confusions(validation, images.x_validation, images.y_validation),
         features=project(validation, images.y_validation),
-        test_classes=None if test is None else test.probabilities.argmax(axis=1),
+        test_classes=None if test is None else np.stack([images.y_test, test.probabilities.argmax(axis=1)]),
     )
 
 

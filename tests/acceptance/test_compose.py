@@ -1,14 +1,22 @@
 """The services of docker-compose.yml, run without containers: their own commands against a real PostgreSQL."""
 
 import base64
+import json
 import os
+import re
 import subprocess
 import sys
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from sweep.model.predict import quiet
+from tests.model_folder import model_folder
 
 ROOT = Path(__file__).parents[2]
 TINY = {"SWEEP_DATASET": "digits", "SWEEP_LIMIT": "40", "SWEEP_EPOCHS": "1", "SWEEP_TRIALS": "1"}
@@ -70,3 +78,79 @@ def test_the_dashboard_has_the_figures_that_the_worker_writes(services):
 
 def test_the_worker_has_longer_to_leave_than_it_promises_to_take(services):
     assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > 10
+
+
+def test_tensorflow_serving_is_started_only_when_asked_for(services):
+    profiles = {name: service.get("profiles") for name, service in services.items()}
+    assert profiles == {"postgres": None, "worker": None, "dashboard": None, "serving": ["serve"]}
+    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", services["serving"]["image"])
+
+
+def test_tensorflow_serving_finds_the_saved_model_under_its_name_and_cannot_change_it(services):
+    (volume,) = services["serving"]["volumes"]
+    name = services["serving"]["environment"]["MODEL_NAME"]
+    assert volume == f"${{SWEEP_MODEL:-./model}}/saved_model:/models/{name}/1:ro"
+    assert services["serving"]["ports"] == ["127.0.0.1:8501:8501"]  # it asks for no password
+
+
+@pytest.fixture
+def exported(tmp_path_factory):
+    return model_folder(tmp_path_factory)
+
+
+@pytest.fixture
+def stand_in(exported):
+    """Answers as TensorFlow Serving does, by the signature of the saved model that it would load."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        import tensorflow as tf
+
+        signature = tf.saved_model.load(str(exported / "saved_model")).signatures["serving_default"]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            assert self.path == "/v1/models/classifier:predict"
+            instances = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+            outputs = signature(images=tf.constant(instances, tf.uint8))
+            rows = [
+                {
+                    "label": outputs["label"].numpy()[row].decode(),
+                    "probabilities": outputs["probabilities"].numpy()[row].tolist(),
+                    "scores": outputs["scores"].numpy()[row].tolist(),
+                }
+                for row in range(len(instances))
+            ]
+            self.server.answered = rows
+            content = json.dumps({"predictions": rows}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_documented_request_is_one_that_the_saved_model_answers(stand_in, exported, tmp_path):
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "/v1/models/" in block]
+    (tmp_path / "model").symlink_to(exported)
+    code = code.replace("127.0.0.1:8501", f"127.0.0.1:{stand_in.server_port}")
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    labels = json.loads((exported / "labels.json").read_text())
+    with np.load(exported / "proof.npz") as proof:
+        expected = proof["probabilities"][:2]
+    assert [line.split()[0] for line in printed.splitlines()] == [labels[row.argmax()] for row in expected]
+    for row, answer in zip(expected, stand_in.answered, strict=True):
+        assert answer["probabilities"] == pytest.approx(row.tolist(), abs=1e-4)
+        scores = np.exp(np.array(answer["scores"]))
+        assert (scores / scores.sum()).tolist() == pytest.approx(row.tolist(), abs=1e-4)

@@ -45,7 +45,7 @@ def life(shared_workplace, known_experiments, all_gone):
     stopped, ended = place.json("trials", STUDY), place.json("status", STUDY)["ended"]
     file = place.folder / "found.json"
     for answer in (
-        elsewhere.sweep("export", STUDY, "--trial", 10, "--out", file),
+        elsewhere.sweep("export", STUDY, "--trial", 10, "--format", "config", "--out", file),
         place.sweep("enqueue", STUDY, "--file", file),
     ):
         assert answer.returncode == 0, answer.stderr

@@ -149,7 +149,7 @@ def test_the_study_s_page_in_the_dashboard_has_a_note_and_plots(place):
 
 
 def test_the_best_configuration_is_exported(place, tmp_path):
-    assert place.sweep("export", STUDY, "--out", tmp_path / "best.json").returncode == 0
+    assert place.sweep("export", STUDY, "--format", "config", "--out", tmp_path / "best.json").returncode == 0
     document = json.loads((tmp_path / "best.json").read_text())
     number = place.json("status", STUDY)["best"]["number"]
     trial = place.json("show", STUDY, number)

@@ -22,7 +22,7 @@ from sweep.messages import Evaluation, Result
 from sweep.preparation import Prepared, create_or_resume
 from sweep.queueing import enqueue_configuration
 from sweep.samplers import make_sampler
-from sweep.standing import End
+from sweep.standing import CONFIRMS, End
 from sweep.worker import bookkeeper, claiming, ledger
 from sweep.worker.bookkeeper import Bookkeeper
 from sweep.worker.claiming import Claim, Ended, Wait, claim
@@ -210,6 +210,57 @@ def test_a_budget_changed_by_another_command_holds_at_the_next_claim(store, stud
     study.tell(claim_next().trial, 0.5)
     change_budget(store.load("isolated"), BudgetChange(trials=2))
     assert claim_next().budget.trials == 2
+
+
+# Confirmations
+
+
+def _confirming(study, *pairs):
+    """Let finalists wait with seeds, in a study that confirms another one and has room for more."""
+    study.set_user_attr(CONFIRMS, "original")
+    change_budget(study, BudgetChange(trials=99))
+    for finalist, seed in pairs:
+        attributes = {"confirms": finalist, "seed": seed, "attempt": 1}
+        study.enqueue_trial(SPACE.to_params(REPORTED[finalist]), user_attrs=attributes)
+
+
+def test_eight_processes_confirm_each_pair_once_and_draw_nothing(at_once, location, study, tmp_path):
+    pairs = [(finalist, seed) for finalist in range(3) for seed in (43, 44, 45, 46)]
+    _confirming(study, *pairs)
+    assert sum(at_once(8, _work, location, tmp_path / "workers")) == len(pairs)
+    trials = study.get_trials()
+    done = Counter((trial.user_attrs["confirms"], trial.user_attrs["seed"]) for trial in trials)
+    assert done == dict.fromkeys(pairs, 1)
+    assert all("draw" not in trial.user_attrs for trial in trials)
+
+
+def test_a_worker_of_a_confirming_study_waits_for_what_runs_elsewhere_and_never_draws(study, claim_next):
+    _confirming(study, (0, 43))
+    running = claim_next()
+    assert running.configuration == REPORTED[0]
+    assert claim_next() == Wait()
+    study.tell(running.trial, state=TrialState.FAIL)
+    assert claim_next() == Ended(reason=End.EXHAUSTED)
+    assert len(study.get_trials()) == 1
+
+
+def test_a_confirmation_given_back_keeps_finalist_and_seed(study, claim_next, give_back):
+    _confirming(study, (2, 45))
+    first = claim_next()
+    assert give_back(first)
+    second = claim_next()
+    assert second.configuration == first.configuration
+    expected = {"confirms": 2, "seed": 45, "attempt": 2, "retry_of": first.trial.number, "interruptions": 1}
+    assert history_of(second) == expected
+
+
+def test_another_seed_of_a_configuration_is_no_repeat_and_the_same_seed_is(study, claim_next, result):
+    _confirming(study, (0, 43), (0, 44), (0, 43))
+    first = claim_next()
+    first.trial.set_user_attr("seed", 43)
+    ledger.write_result(study, first.trial, result, confirms=True)
+    assert claim_next().repeat_of is None
+    assert claim_next().repeat_of.number == first.trial.number
 
 
 # Repeats

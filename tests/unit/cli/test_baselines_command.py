@@ -193,7 +193,7 @@ def test_a_study_of_another_tool_has_nothing_to_compare(sweep, created):
 @pytest.mark.parametrize(("columns", "shown"), [(160, True), (100, True), (80, False)])
 def test_all_nineteen_fit_a_terminal_of_a_hundred_columns(columns, shown, sweep, make_stored, monkeypatch):
     make_stored({each.id: each.metrics.test_accuracy for each in find_space("all").reported}, name="all", family="all")
-    monkeypatch.setattr("sweep.cli.place.out.width", columns)
+    monkeypatch.setattr("sweep.cli.streams.out.width", columns)
     table = sweep("baselines", "all").out
     assert max(map(len, table.splitlines())) <= columns
     assert ("precision" in table.partition("on test images")[0]) == shown

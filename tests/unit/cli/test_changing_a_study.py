@@ -183,8 +183,8 @@ def test_a_trial_that_is_not_there_is_refused(sweep, created, number):
 def test_a_study_without_a_complete_trial_has_nothing_to_export(sweep, created, nothing_changes):
     with nothing_changes():
         best, waiting = (
-            sweep("export", STUDY, "--out", "x.json"),
-            sweep("export", STUDY, "--trial", 3, "--out", "x.json"),
+            sweep("export", STUDY, "--out", "x"),
+            sweep("export", STUDY, "--trial", 3, "--out", "x"),
         )
     assert (best.code, waiting.code) == (2, 2)
     assert "no complete trial" in best.err
@@ -194,11 +194,11 @@ def test_a_study_without_a_complete_trial_has_nothing_to_export(sweep, created, 
 def test_an_existing_file_is_replaced_only_by_force(sweep, one_complete, workplace):
     file = workplace / "best.json"
     file.write_text("mine")
-    refused = sweep("export", STUDY, "--out", file)
+    refused = sweep("export", STUDY, "--format", "config", "--out", file)
     assert refused.code == 2
     assert "--force" in refused.err
     assert file.read_text() == "mine"
-    assert sweep("export", STUDY, "--out", file, "--force").code == 0
+    assert sweep("export", STUDY, "--format", "config", "--out", file, "--force").code == 0
     assert json.loads(file.read_text())["trial"] == 0
 
 

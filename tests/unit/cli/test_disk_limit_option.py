@@ -64,4 +64,4 @@ def test_a_limit_in_the_file_is_checked_like_the_option(sweep, workplace, nothin
 def test_only_commands_that_work_have_it():
     commands = typer.main.get_command(app).commands
     having = {name for name, command in commands.items() if any(each.name == "max_disk" for each in command.params)}
-    assert having == {"start", "join"}
+    assert having == {"confirm", "join", "start"}

@@ -58,6 +58,24 @@ def test_the_split_depends_on_the_seed_alone(make_dataset, limit):
     assert which(splits[0].x_validation) != which(splits[2].x_validation)
 
 
+@pytest.mark.parametrize("limit", [None, 50])
+def test_every_seed_has_the_same_test_images(make_dataset, limit):
+    dataset = make_dataset([100] * 4, [30] * 4)
+    splits = [split_dataset(dataset, seed=seed, limit=limit) for seed in (43, 44, 7)]
+    assert len({tuple(which(split.x_test)) for split in splits}) == 1
+    assert len({tuple(split.y_test) for split in splits}) == 1
+
+
+@pytest.mark.parametrize("limit", [None, 50])
+def test_with_all_for_training_nothing_is_left_to_validate_on(make_dataset, limit):
+    split = split_dataset(make_dataset([100] * 4, [30] * 4), seed=43, limit=limit)
+    full = split.with_all_for_training()
+    assert which(full.x_train) == which(split.x_train) + which(split.x_validation)
+    assert full.y_train.tolist() == split.y_train.tolist() + split.y_validation.tolist()
+    assert (len(full.x_validation), len(full.y_validation)) == (0, 0)
+    assert (full.x_test is split.x_test, full.y_test is split.y_test) == (True, True)
+
+
 def test_a_limit_holds_for_each_group_and_keeps_the_classes_shares(make_dataset):
     split = split_dataset(make_dataset([400, 200, 200], [80, 40, 40]), seed=43, limit=40)
     for labels in (split.y_train, split.y_validation, split.y_test):

@@ -28,7 +28,7 @@ def test_a_searched_trial_that_beats_the_baselines_is_recommended_with_the_reaso
     assert "highest validation accuracy of 16 complete trials" in box
     assert "more than chance explains" in box
     assert "Size: 6,893,194 parameters, 159.7 MMACs an image" in box
-    assert "sweep export isolated --trial 12 --format config --out best.json" in box
+    assert "sweep export isolated --trial 12 --out model" in box
     assert "not measured: only reported experiments see the test images" in box
 
 

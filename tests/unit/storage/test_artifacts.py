@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.artifacts import get_all_artifact_meta
 
-from storage.artifacts import Artifacts, record, records_of
+from storage.artifacts import Artifacts, record, record_of_study, records_of, records_of_study
 
 
 @pytest.fixture
@@ -60,6 +60,27 @@ def test_a_file_without_a_record_is_an_orphan_once_its_trial_ended(study, artifa
     artifacts.write(alive.number, 0, "curves.png", "image/png", b"")
     study.tell(dead, state=optuna.trial.TrialState.FAIL)
     assert artifacts.orphans(study) == [artifacts.path(orphan.artifact_id)]
+
+
+def test_a_study_has_artifacts_of_its_own_that_optuna_s_tools_find(study, artifacts):
+    trial = study.ask()
+    written = [artifacts.write_of_study(order, f"{order}.npz", "application/octet-stream", b"w") for order in (1, 0)]
+    for each in written:
+        record_of_study(study, each)
+    assert [each.filename for each in records_of_study(study)] == ["0.npz", "1.npz"]
+    assert {meta.artifact_id for meta in get_all_artifact_meta(study)} == {each.artifact_id for each in written}
+    assert all(re.fullmatch("[0-9a-f-]+", each.artifact_id) for each in written)
+    assert records_of(frozen(study, trial)) == []
+
+
+def test_an_artifact_of_a_study_is_an_orphan_until_it_is_recorded(study, artifacts):
+    study.ask()  # a running trial's files are no orphans; these are no trial's
+    written = artifacts.write_of_study(0, "full.npz", "application/octet-stream", b"w")
+    assert artifacts.orphans(study) == [artifacts.path(written.artifact_id)]
+    record_of_study(study, written)
+    assert artifacts.orphans(study) == []
+    artifacts.delete()
+    assert not artifacts.path(written.artifact_id).exists()
 
 
 def test_each_study_measures_and_deletes_its_own_files_only(tmp_path, artifacts):

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from sweep.budget import Budget
-from sweep.standing import MAX_REPEATS, End, standing
+from sweep.standing import CONFIRMS, MAX_REPEATS, End, standing
 
 DONE = ("COMPLETE", 0.5, {})
 PRUNED = ("PRUNED", 0.4, {})
@@ -114,6 +114,20 @@ def test_enqueued_trials_do_not_interrupt_a_row_of_repeats(end):
 def test_a_study_is_not_exhausted_while_a_trial_waits(end):
     repeats = [repeat(draw) for draw in range(1, MAX_REPEATS + 1)]
     assert end(*repeats, WAITING, trials=100) is None
+
+
+@pytest.mark.parametrize(
+    ("trials", "why"),
+    [
+        ((DONE, WAITING), None),
+        ((DONE, RUNNING), None),
+        ((DONE, CRASHED), End.EXHAUSTED),
+        ((DONE, DONE), End.EXHAUSTED),
+        ((), End.EXHAUSTED),
+    ],
+)
+def test_a_confirming_study_has_nothing_to_offer_but_what_waits(make_trials, trials, why):
+    assert standing(make_trials(*trials), Budget(trials=9), {CONFIRMS: "isolated"}).ended is why
 
 
 # Failures

@@ -14,6 +14,12 @@ def test_another_trial_is_called_by_its_configuration():
     assert describe(CONFIG) == title_of({}, CONFIG)
 
 
+def test_a_confirmation_is_called_by_its_seed_too():
+    assert title_of({"baseline": "isolated-3", "confirms": 2, "seed": 44}, CONFIG) == "isolated-3, seed 44"
+    assert title_of({"confirms": 0, "seed": 45}, CONFIG) == f"{describe(CONFIG)}, seed 45"
+    assert title_of({"baseline": "isolated-3", "seed": 43}, CONFIG) == "isolated-3"
+
+
 def test_a_trial_without_parameters_says_so():
     assert title_of({}, None) == "not drawn yet"
 

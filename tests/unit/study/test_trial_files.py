@@ -104,6 +104,25 @@ def test_the_weights_of_a_complete_reported_experiment_are_kept_however_bad(run_
     assert "1.weights.npz" in gone
 
 
+def test_the_weights_of_a_confirmation_are_kept_however_bad(run_trial, surplus):
+    run_trial(0.1, confirms=3, seed=44)
+    run_trial("FAIL", confirms=3, seed=45)
+    run_trial(0.9)
+    gone = surplus(keep=1)
+    assert "0.weights.npz" not in gone
+    assert "1.weights.npz" in gone
+
+
+def test_files_of_what_is_no_trial_are_neither_surplus_nor_expendable(study, files, run_trial):
+    run_trial(0.9)
+    named = [write(files.named_checkpoint("full")), write(files.named_weights("full"))]
+    assert files.surplus(study, keep=0) == []
+    assert not files.expendable(study).keys() & set(named)
+    assert files.size() == 20
+    files.delete()
+    assert not any(path.exists() for path in named)
+
+
 @pytest.mark.parametrize("ending", ["PRUNED", "FAIL"])
 def test_a_trial_without_a_result_keeps_no_weights(run_trial, surplus, ending):
     run_trial(ending)

@@ -1,0 +1,176 @@
+"""Which network of a study is exported, and everything the study knows of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search_spaces import LayerPlan, find_space
+from storage import Store
+from sweep.confirming.full import FullModel, find_full
+from sweep.confirming.pairs import confirmations_of
+from sweep.confirming.results import Confirmation, confirmations
+from sweep.environment import host_name
+from sweep.errors import UsageError, WorldError
+from sweep.export.configuration import choose_trial, configuration_document, document_of
+from sweep.identity import Identity, read_identity
+from sweep.trial_files import TrialFiles
+
+MOST_NAMED = 20  # trials that one message names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """The network that is exported.
+
+    Attributes:
+        study_name: The study whose trial it is.
+        trial: The trial's number; None for a full model.
+        trained: The trial that was really trained: a repeat has another one's weights. None for a full model.
+        part: `trial`, or `full` for a model that was trained on the validation images too.
+        config: Its configuration.
+        identity: The study's.
+        seed: Of its weights and of the validation split.
+        weights: File of its weights; it may be missing.
+        measured: User attributes of the trial that was trained.
+        document: What `config.json` holds of it.
+        confirmed: How it did over several seeds, or None: `seeds` (how many), `mean`, `std` of the test accuracy.
+    """
+
+    study_name: str
+    trial: int | None
+    trained: int | None
+    part: str
+    config: Mapping[str, Any]
+    identity: Identity
+    seed: int
+    weights: Path
+    measured: Mapping[str, Any]
+    document: Mapping[str, Any]
+    confirmed: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return f"the full model of '{self.study_name}'" if self.trial is None else f"trial {self.trial}"
+
+    @property
+    def plan(self) -> LayerPlan:
+        """Its layers."""
+        identity = self.identity
+        space = find_space(identity.family, without=identity.without)
+        return space.from_dict(self.config).plan(identity.image_shape, len(identity.labels))
+
+
+def choose_model(store: Store, name: str, number: int | None, *, home: Path) -> Candidate:
+    """The model of a study that is exported: the trial of that number, else the best there is.
+
+    Args:
+        store: Holds the study.
+        name: The study.
+        number: Of a trial; None: the full model, else the confirmed configuration at seed 43, else the best trial.
+        home: The home, where weights are kept.
+
+    Raises:
+        UnknownStudyError: If there is no such study.
+        UsageError: If the study has no such trial, or the trial is not complete, or sweep did not make the study.
+    """
+    study = store.load(name)
+    confirming = confirmations_of(store, study)
+    found = [] if confirming is None else confirmations(confirming)
+    if number is None and confirming is not None:
+        files = TrialFiles(home, confirming.study_name, store.location)
+        model = find_full(confirming)
+        if model is not None:
+            return _of_full(confirming, model, found, files)
+        if found:  # the study's own seed is the first one
+            return _of_trial(confirming, choose_trial(confirming, found[0].seeds[0].trial), files, found)
+    return _of_trial(study, choose_trial(study, number), TrialFiles(home, name, store.location), found)
+
+
+def _of_full(confirming: optuna.Study, model: FullModel, found: Sequence[Confirmation], files: TrialFiles) -> Candidate:
+    identity = read_identity(confirming)
+    if identity is None:
+        raise UsageError(f"Study '{confirming.study_name}' was not made by sweep.")
+    attributes = model.measured | {"config": model.config, "seed": model.seed, "best_epoch": model.epochs}
+    return Candidate(
+        study_name=confirming.study_name,
+        trial=None,
+        trained=None,
+        part="full",
+        config=model.config,
+        identity=identity,
+        seed=model.seed,
+        weights=files.artifacts.path(model.artifact_id),
+        measured=attributes,
+        document=document_of(confirming.study_name, identity, None, attributes),
+        confirmed=_confirmed(found, model.trial),
+    )
+
+
+def _confirmed(found: Sequence[Confirmation], finalist: int) -> dict[str, Any] | None:
+    """How a finalist did over several seeds."""
+    for each in found:
+        if each.trial == finalist and len(each.seeds) > 1:
+            return {"seeds": len(each.seeds), "mean": each.test.mean, "std": each.test.std}
+    return None
+
+
+def _of_trial(study: optuna.Study, trial: FrozenTrial, files: TrialFiles, found: Sequence[Confirmation]) -> Candidate:
+    document = configuration_document(study, trial)
+    identity = read_identity(study)
+    if identity is None:  # the document was not made then
+        raise UsageError(f"Study '{study.study_name}' was not made by sweep.")
+    trained = trained_trial(study, trial)
+    return Candidate(
+        study_name=study.study_name,
+        trial=trial.number,
+        trained=trained.number,
+        part="trial",
+        config=trial.user_attrs["config"],
+        identity=identity,
+        seed=trained.user_attrs.get("seed", identity.seed),
+        weights=files.weights(trained.number),
+        measured=trained.user_attrs,
+        document=document,
+        confirmed=_confirmed(found, trial.user_attrs.get("confirms", trained.number)),
+    )
+
+
+def trained_trial(study: optuna.Study, trial: FrozenTrial) -> FrozenTrial:
+    """The trial itself, or the one that it repeats."""
+    trials = study.get_trials(deepcopy=False)
+    while "reused_from" in trial.user_attrs:
+        trial = trials[trial.user_attrs["reused_from"]]
+    return trial
+
+
+def refuse_missing_weights(store: Store, candidate: Candidate, *, home: Path) -> None:
+    """Refuse a model whose weights are not on this host.
+
+    Raises:
+        WorldError: If they are not; the message names the trials whose weights are, and the ways out.
+    """
+    if candidate.weights.is_file():
+        return
+    study = store.load(candidate.study_name)
+    files = TrialFiles(home, candidate.study_name, store.location)
+    here = [
+        str(trial.number)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if files.weights(trained_trial(study, trial).number).is_file()
+    ]
+    more = f" and {len(here) - MOST_NAMED} more" if len(here) > MOST_NAMED else ""
+    kept = f"Trials whose weights are here: {', '.join(here[:MOST_NAMED])}{more}." if here else "No trial's are here."
+    host = candidate.measured.get("host")
+    elsewhere = "" if host in (None, host_name()) else f" It was trained on host {host}."
+    repeats = "" if candidate.trained == candidate.trial else f", which repeats trial {candidate.trained},"
+    choose = "Choose one of them with --trial, or train" if here else "Train"
+    raise WorldError(
+        f"The weights of {candidate.name}{repeats} were not kept on this host: {candidate.weights} is missing."
+        f"{elsewhere} {kept} {choose} this configuration again with --retrain; "
+        "--format config needs no weights."
+    )

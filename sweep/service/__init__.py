@@ -1,0 +1,1 @@
+"""Serving an exported folder over HTTP: the embedded service behind `sweep serve`."""

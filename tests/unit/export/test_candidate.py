@@ -1,0 +1,63 @@
+"""Which network is exported, and what is said where its weights are missing."""
+
+import pytest
+from optuna.trial import TrialState
+
+from storage import locate, open_store
+from storage.engines import without_optuna_warnings
+from sweep.errors import UsageError, WorldError
+from sweep.export.candidate import choose_model, refuse_missing_weights
+from sweep.identity import ATTRIBUTE
+
+STUDY = "isolated"
+
+
+@pytest.fixture
+def store(tmp_path, make_identity, space):
+    """A store with four trials: two complete, one that repeats the first, one that failed."""
+    with open_store(locate(None, tmp_path), write=True) as opened, without_optuna_warnings():
+        study = opened.create(STUDY, metric="validation accuracy")
+        study.set_user_attr(ATTRIBUTE, make_identity().to_dict())
+        for value, attributes in ((0.7, {"host": "far"}), (0.6, {}), (0.7, {"reused_from": 0})):
+            trial = study.ask()
+            trial.set_user_attr("config", space.suggest(trial).to_dict())
+            for name, attribute in attributes.items():
+                trial.set_user_attr(name, attribute)
+            study.tell(trial, value)
+        study.tell(study.ask(), state=TrialState.FAIL)
+        yield opened
+
+
+def test_the_best_trial_is_exported_unless_one_is_named(store, tmp_path, make_identity):
+    best = choose_model(store, STUDY, None, home=tmp_path)
+    assert (best.trial, best.part, best.seed, best.confirmed) == (0, "trial", 43, None)
+    assert best.weights == tmp_path / "weights" / STUDY / "0.weights.npz"
+    assert best.identity == make_identity()
+    assert best.plan.classes == 2
+    assert choose_model(store, STUDY, 1, home=tmp_path).trial == 1
+
+
+def test_a_repeat_has_the_weights_and_measures_of_the_trial_it_repeats(store, tmp_path):
+    repeat = choose_model(store, STUDY, 2, home=tmp_path)
+    assert (repeat.trial, repeat.trained) == (2, 0)
+    assert repeat.weights == choose_model(store, STUDY, 0, home=tmp_path).weights
+    assert repeat.measured["host"] == "far"
+
+
+def test_a_failed_trial_is_refused(store, tmp_path):
+    with pytest.raises(UsageError, match="Trial 3 is FAIL; only complete trials can be exported: 0, 1, 2"):
+        choose_model(store, STUDY, 3, home=tmp_path)
+
+
+def test_missing_weights_are_named_with_those_that_are_here(store, tmp_path):
+    candidate = choose_model(store, STUDY, 0, home=tmp_path)
+    with pytest.raises(WorldError, match=r"trained on host far. No trial's are here. Train .*--retrain.*--format con"):
+        refuse_missing_weights(store, candidate, home=tmp_path)
+    candidate.weights.parent.mkdir(parents=True)
+    candidate.weights.with_name("1.weights.npz").touch()
+    with pytest.raises(WorldError, match=r"whose weights are here: 1\. Choose one of them with --trial, or train"):
+        refuse_missing_weights(store, candidate, home=tmp_path)
+    with pytest.raises(WorldError, match=r"trial 2, which repeats trial 0,"):
+        refuse_missing_weights(store, choose_model(store, STUDY, 2, home=tmp_path), home=tmp_path)
+    candidate.weights.touch()
+    refuse_missing_weights(store, candidate, home=tmp_path)
