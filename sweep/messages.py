@@ -221,10 +221,15 @@ class Result:
 class FullResult:
     """A network trained on training and validation images, for as many epochs as the job says.
 
-    Attributes: see `Result`.
+    Attributes:
+        backend, device: See `Ready`.
+
+    The others: see `Result`.
     """
 
     trial: int
+    backend: str
+    device: str
     test: Evaluation
     train_seconds: float
     images_per_second: float | None

@@ -11,7 +11,7 @@ TEST_CLASSES = "test_classes"  # attribute of a trial that confirms another one
 
 
 def pack(classes: npt.NDArray[np.integer[Any]]) -> str:
-    """True and predicted classes, shape (2, n), below 65,536, as text: less than a byte an image."""
+    """True and predicted classes, shape (2, n), below 65,536, as text: about a byte an image."""
     return base64.b64encode(zlib.compress(classes.astype("<u2").tobytes(), 9)).decode("ascii")
 
 

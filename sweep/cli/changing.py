@@ -16,6 +16,7 @@ from sweep.export.configuration import read_configuration
 from sweep.identity import read_identity
 from sweep.queueing import enqueue_configuration
 from sweep.runs import record_stop
+from sweep.standing import CONFIRMS
 from sweep.titles import describe
 from sweep.trial_files import TrialFiles
 
@@ -25,7 +26,10 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
     if bool(pairs) == (file is not None):
         raise UsageError("Give the configuration as KEY=VALUE pairs or with --file, one of the two.")
     with reading_store(place) as store:
-        identity = read_identity(store.load(name))
+        study = store.load(name)
+        identity = read_identity(study)
+    if CONFIRMS in study.user_attrs:
+        raise UsageError(f"Study '{name}' only confirms another one. Enqueue it in '{study.user_attrs[CONFIRMS]}'.")
     if identity is None:
         raise UsageError(f"Study '{name}' was not made by sweep.")
     space = find_space(identity.family, without=identity.without)

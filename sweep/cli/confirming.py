@@ -24,7 +24,6 @@ from sweep.confirming.pairs import (
 from sweep.confirming.results import Confirmation, Spread, confirmations
 from sweep.documents import to_json
 from sweep.duration import format_duration
-from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.messages import Job
 from sweep.preparation import Prepared, prepare_to_join
@@ -104,8 +103,6 @@ def _train_full(
     place: Place,
 ) -> tuple[int, FullModel | None]:
     """Train the best of the confirmed on all images, unless that was done; returns the exit code and the model."""
-    if not found or found[0].missing:
-        raise WorldError("There is nothing to train on all images: the best finalist is not confirmed yet.")
     best, identity = found[0], prepared.identity
     if is_full_model_of(model, best, identity):
         return 0, model

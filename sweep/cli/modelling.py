@@ -117,7 +117,7 @@ def _prove(
     for part, score in (proof.score or {}).items():
         say(part, f"{score.images:,} images, accuracy {score.accuracy:.2%}, measured again on {proof.source}")
     if proof.score is None:
-        reason = (proof.not_repeated or "").splitlines()[0]
+        reason = (proof.not_repeated or "").partition(" Tried")[0].splitlines()[0]
         say("score", f"not repeated: {reason}")
         say("score", "repeat it where the data is: --dataset PATH, or --data-dir for Fashion-MNIST")
     for problem in proof.problems:

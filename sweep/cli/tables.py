@@ -62,6 +62,7 @@ def next_steps(name: str, now: Standing, place: Place) -> list[str]:
             (f"sweep report {name} --out report.html{where}", "one page: what to deploy, and why"),
             (f"sweep baselines {name}{where}", "reported against reproduced"),
             (f"sweep show {name} {now.best.number}{where}", "the best trial"),
+            (f"sweep confirm {name}{where}", "how good it really is, with other seeds"),
             (f"sweep export {name} --out model{where}", "the best model, as a folder that runs elsewhere"),
         ]
     width = max(len(command) for command, _ in steps)

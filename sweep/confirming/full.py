@@ -116,6 +116,8 @@ def _facts(result: FullResult, plan: LayerPlan) -> dict[str, Any]:
         "train_seconds": result.train_seconds,
         "images_per_second": result.images_per_second,
         "dtype_policy": result.dtype_policy,
+        "backend": result.backend,
+        "device": result.device,
         "parameters": plan.parameters,
         "trainable_parameters": plan.trainable_parameters,
         "forward_macs": plan.forward_macs,

@@ -17,6 +17,7 @@ from sweep.standing import CONFIRMS
 from sweep.worker.assignment import TAKEN_OVER
 
 SUFFIX = "-confirm"
+SEEDS = 2**32  # as many as Keras takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,9 @@ def choose_finalists(study: optuna.Study, *, top: int, baselines: bool) -> list[
 def pairs_of(finalists: Iterable[FrozenTrial], identity: Identity, *, seeds: int) -> list[Pair]:
     """Every finalist with every seed: the study's own, and those that follow it."""
     return [
-        Pair(finalist=finalist, seed=seed)
+        Pair(finalist=finalist, seed=(identity.seed + offset) % SEEDS)
         for finalist in finalists
-        for seed in range(identity.seed, identity.seed + seeds)
+        for offset in range(seeds)
     ]
 
 

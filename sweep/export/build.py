@@ -38,14 +38,15 @@ Say = Callable[[str], None]
 
 
 def build(wanted: Specification, say: Say) -> dict[str, Any]:
-    """Write the network's files into the folder and measure what nobody measured yet.
+    """Write the network's files into the folder. What nobody measured yet is left to the proof.
 
     Args:
         wanted: What to build, from what, and where.
         say: Told of each step that is done.
 
     Returns:
-        `parts`: figures by part of the data; `preprocessing`: as config.json holds it; `source`: of the images.
+        `parts`: the known figures by part of the data; `preprocessing`: as config.json holds it; `source`: of the
+        images.
 
     Raises:
         WorldError: If data or weights do not fit, or the network is not the one that was measured.
@@ -57,10 +58,8 @@ def build(wanted: Specification, say: Say) -> dict[str, Any]:
     model = rebuild(wanted)
     say("network rebuilt in float32 from its weights")
     folder, formats = wanted.folder, wanted.formats
-    parts: dict[str, Measured | None] = {"validation": None}
-    if wanted.part != "full":
-        parts["validation"] = _measure(wanted, model, split.x_validation, split.y_validation, "validation", say)
-    parts["test"] = _measure(wanted, model, split.x_test, split.y_test, "test", say)
+    held_out = {"validation": (split.x_validation, split.y_validation), "test": (split.x_test, split.y_test)}
+    parts = {part: _compare(wanted, model, *held_out[part], part, say) for part in wanted.known}
     write_keras(model, folder / "model.keras")
     write_saved_model(model, wanted.labels, folder / "saved_model")
     say("model.keras and saved_model/ written")
@@ -73,7 +72,7 @@ def build(wanted: Specification, say: Say) -> dict[str, Any]:
     images, labels = dataset.x_test[:PROOF_IMAGES], dataset.y_test[:PROOF_IMAGES]
     write_proof(folder / "proof.npz", folder / "model.keras", images, labels)
     return {
-        "parts": {name: None if part is None else asdict(part) for name, part in parts.items()},
+        "parts": {name: asdict(part) for name, part in parts.items()},
         "preprocessing": preprocessing_document(split.x_train, dataset.name),
         "source": dataset.source,
     }
@@ -114,7 +113,7 @@ def rebuild(wanted: Specification) -> keras.Model:
     return model
 
 
-def _measure(
+def _compare(
     wanted: Specification,
     model: keras.Model,
     images: npt.NDArray[np.uint8],
@@ -123,8 +122,8 @@ def _measure(
     say: Say,
 ) -> Measured:
     """A part's figures: the trial's own where they are exact, for the proof repeats them; else measured here."""
-    known = wanted.known.get(part)
-    if known is not None and wanted.known_exactly:
+    known = wanted.known[part]
+    if wanted.known_exactly:
         return known
     probabilities = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
@@ -132,10 +131,9 @@ def _measure(
     penalty = sum(float(keras.ops.convert_to_numpy(loss)) for loss in model.losses)
     found = Measured(confusion_matrix=matrix.tolist(), cross_entropy=entropy, loss=entropy + penalty)
     say(f"{len(labels):,} {part} images measured")
-    if known is not None:
-        best_two = np.sort(probabilities, axis=1)[:, -2:]
-        near_ties = int((best_two[:, 1] - best_two[:, 0] < NEAR_TIE).sum())
-        refuse_other_figures(known, found, part=part, near_ties=near_ties, tolerance=TOLERANCE)
+    best_two = np.sort(probabilities, axis=1)[:, -2:]
+    near_ties = int((best_two[:, 1] - best_two[:, 0] < NEAR_TIE).sum())
+    refuse_other_figures(known, found, part=part, near_ties=near_ties, tolerance=TOLERANCE)
     return found
 
 

@@ -34,7 +34,7 @@ def run_builder(wanted: Specification, say: Callable[[str], None]) -> dict[str, 
     with tempfile.TemporaryFile() as log:
         # In a session of its own: Ctrl-C reaches this process alone, which then ends the builder.
         process = subprocess.Popen(
-            [sys.executable, "-m", BUILDER_MODULE],
+            [sys.executable, "-P", "-m", BUILDER_MODULE],
             env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ from sweep.environment import gpu_ids, host_name
 from sweep.errors import UsageError, WorldError
 from sweep.export.builder import run_builder
 from sweep.export.candidate import Candidate
-from sweep.export.documents import write_documents
+from sweep.export.documents import write_documents, write_terms
 from sweep.export.folder import draft_of, put_into_place
 from sweep.export.measures import Measured, measured_by_trial
 from sweep.export.specification import Specification
@@ -85,25 +85,37 @@ def export_model(
             before = known
             candidate, known = _train_again(candidate, data, backbone, training, note)
         facts = run_builder(_specification(candidate, request, draft, data, backbone, known), note)
+        parts = {name: Measured(**part) for name, part in facts["parts"].items()}
+        preprocessing = facts["preprocessing"]
+        write_terms(draft, candidate, known=parts, preprocessing=preprocessing, retrained=before is not None)
         looked()
+        parts = _proved(draft, request, data, parts)
+        note("proved in a fresh process: every format, and the full score")
         metrics = write_documents(
-            draft,
-            candidate,
-            parts={name: None if part is None else Measured(**part) for name, part in facts["parts"].items()},
-            preprocessing=facts["preprocessing"],
-            formats=request.formats,
-            before=before,
+            draft, candidate, parts=parts, preprocessing=preprocessing, formats=request.formats, before=before
         )
         write_manifest(draft)
-        try:
-            prove(draft, data=data, data_required=True)
-        except ProofError as error:
-            told = str(error).replace(str(draft), str(request.out))
-            raise WorldError(f"The model did not prove itself; nothing was exported. {told}") from error
-        note("proved in a fresh process: every format, and the full score")
         put_into_place(draft, request.out, force=request.force)
     size = sum(path.stat().st_size for path in request.out.expanduser().rglob("*") if path.is_file())
     return Exported(bytes=size, metrics=metrics)
+
+
+def _proved(draft: Path, request: Request, data: DataReference, known: dict[str, Measured]) -> dict[str, Measured]:
+    """Have the folder prove itself; returns its figures by part, those that were not known measured by the proof.
+
+    Raises:
+        WorldError: If it does not do what the study says.
+    """
+    try:
+        proof = prove(draft, data=data, data_required=True, measure_missing=True)
+    except ProofError as error:
+        told = str(error).replace(str(draft), str(request.out))
+        raise WorldError(f"The model did not prove itself; nothing was exported. {told}") from error
+    measured = {
+        name: Measured(confusion_matrix=part.confusion_matrix, cross_entropy=part.cross_entropy, loss=part.loss)
+        for name, part in (proof.score or {}).items()
+    }
+    return measured | known
 
 
 def record_look(study: optuna.Study, candidate: Candidate) -> None:

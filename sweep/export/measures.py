@@ -66,6 +66,17 @@ def measured_by_trial(attributes: Mapping[str, Any], part: str) -> Measured | No
     return known
 
 
+def data_document(part: str, *, identity: Identity, seed: int) -> dict[str, Any]:
+    """Which images a part of metrics.json is about; arguments as for `part_document`."""
+    return {
+        "dataset": identity.dataset,
+        "sha256": identity.dataset_sha256,
+        "part": part,
+        "seed": seed,
+        "limit": identity.limit,
+    }
+
+
 def part_document(measured: Measured, *, part: str, identity: Identity, seed: int) -> dict[str, Any]:
     """One part of metrics.json.
 
@@ -78,13 +89,7 @@ def part_document(measured: Measured, *, part: str, identity: Identity, seed: in
     matrix = np.asarray(measured.confusion_matrix)
     of_matrix, labels = scores(matrix), identity.labels
     return {
-        "data": {
-            "dataset": identity.dataset,
-            "sha256": identity.dataset_sha256,
-            "part": part,
-            "seed": seed,
-            "limit": identity.limit,
-        },
+        "data": data_document(part, identity=identity, seed=seed),
         "images": measured.images,
         "accuracy": of_matrix.accuracy,
         "loss": measured.loss,

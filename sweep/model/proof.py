@@ -22,6 +22,22 @@ from sweep.model.predict import Classifier, FolderError, Pixels, Probabilities
 from sweep.model.runtimes import PATHS, TOLERANCE, FormatError, MissingRuntimeError, formats_of, run_format
 from sweep.model.scoring import compare_part
 
+# What metrics.json says of a part of the data.
+FIGURES = frozenset(
+    {
+        "images",
+        "accuracy",
+        "loss",
+        "cross_entropy",
+        "precision",
+        "recall",
+        "f1",
+        "rmse",
+        "per_class",
+        "confusion_matrix",
+    }
+)
+
 
 def main() -> None:
     """Answer the request on standard input."""
@@ -34,18 +50,22 @@ def main() -> None:
         Path(request["folder"]),
         data=None if data is None else _reference(data),
         data_required=request["data_required"],
+        measure_missing=request["measure_missing"],
     )
     with answer_to:
         json.dump(answer, answer_to)
 
 
-def prove_folder(folder: Path, *, data: DataReference | None, data_required: bool) -> dict[str, Any]:
+def prove_folder(
+    folder: Path, *, data: DataReference | None, data_required: bool, measure_missing: bool = False
+) -> dict[str, Any]:
     """Run every format on proof.npz, and the whole score where the data is at hand.
 
     Args:
         folder: The exported folder.
         data: Where to find the images, on this host only; None: the score is not repeated.
         data_required: Whether it is a problem if they cannot be had.
+        measure_missing: Whether a part of metrics.json without figures is measured for the first time.
 
     Returns:
         `formats`, `score`, `source`, `not_repeated` and `problems`, as `sweep.model.verifying.Proof` holds them.
@@ -71,7 +91,7 @@ def prove_folder(folder: Path, *, data: DataReference | None, data_required: boo
     if data is not None:
         try:
             dataset = load_dataset(data, download=False)
-            answer |= _repeat_score(folder, classifier, dataset)
+            answer |= _repeat_score(folder, classifier, dataset, measure_missing=measure_missing)
         except (DataError, FormatError) as error:
             answer["not_repeated"] = str(error)
         problems += answer.pop("differences", [])
@@ -116,7 +136,7 @@ def _prove_format(
     return proof, []
 
 
-def _repeat_score(folder: Path, classifier: Classifier, dataset: Dataset) -> dict[str, Any]:
+def _repeat_score(folder: Path, classifier: Classifier, dataset: Dataset, *, measure_missing: bool) -> dict[str, Any]:
     """Measure the parts of metrics.json again.
 
     Raises:
@@ -143,6 +163,11 @@ def _repeat_score(folder: Path, classifier: Classifier, dataset: Dataset) -> dic
         if terms["sha256"] != wanted or terms["part"] != name:
             differences.append(f"{name}: metrics.json says it was measured on other data: {terms}")
             continue
+        is_first = measure_missing and "confusion_matrix" not in recorded
+        if not is_first and not recorded.keys() >= FIGURES:
+            lacking = ", ".join(sorted(FIGURES - recorded.keys()))
+            differences.append(f"{name}: metrics.json does not say: {lacking}")
+            continue
         split = split_dataset(dataset, seed=terms["seed"], limit=terms["limit"])
         images, truth = (split.x_test, split.y_test) if name == "test" else (split.x_validation, split.y_validation)
         score[name], complaints = compare_part(
@@ -152,6 +177,7 @@ def _repeat_score(folder: Path, classifier: Classifier, dataset: Dataset) -> dic
             truth=truth,
             labels=classifier.labels,
             penalty=penalty,
+            is_first=is_first,
         )
         differences += complaints
     return {"score": score, "source": dataset.source, "not_repeated": None, "differences": differences}

@@ -29,6 +29,7 @@ def compare_part(
     truth: npt.NDArray[np.int64],
     labels: Sequence[str],
     penalty: float,
+    is_first: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure one part again and say what differs beyond rounding.
 
@@ -39,6 +40,7 @@ def compare_part(
         truth: Class indices, shape (n,).
         labels: The classes' names.
         penalty: The model's L2 penalty, which `loss` has beside the cross-entropy.
+        is_first: Whether nothing was recorded yet to compare with. Default: False.
 
     Returns:
         The new figures, as `sweep.model.verifying.PartScore` holds them, and complaints for people.
@@ -52,7 +54,11 @@ def compare_part(
         "accuracy": accuracy,
         "cross_entropy": entropy,
         "near_ties": int(ties.sum()),
+        "loss": entropy + penalty,
+        "confusion_matrix": matrix.tolist(),
     }
+    if is_first:
+        return found, []
     before = np.asarray(recorded["confusion_matrix"], dtype=np.int64)
     if before.shape != matrix.shape or before.sum() != len(truth) or recorded["images"] != len(truth):
         return found, [f"{name}: metrics.json counts {before.sum()} images, and the data set has {len(truth)}"]

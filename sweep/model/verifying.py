@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -47,12 +47,16 @@ class PartScore:
         accuracy: Share of images whose class was predicted.
         cross_entropy: In nats.
         near_ties: Images whose two best probabilities are so close that rounding may decide.
+        loss: Cross-entropy plus the L2 penalty.
+        confusion_matrix: Images by true class (rows) and predicted class (columns).
     """
 
     images: int
     accuracy: float
     cross_entropy: float
     near_ties: int
+    loss: float
+    confusion_matrix: Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ def prove(
     *,
     data: DataReference | None,
     data_required: bool = False,
+    measure_missing: bool = False,
     timeout_seconds: float = PROOF_SECONDS,
 ) -> Proof:
     """Have a folder prove itself, and raise if it does not.
@@ -90,12 +95,16 @@ def prove(
         data: Where to find the images of the full score, searched on this host only; None: not repeated.
         data_required: Whether data that cannot be had, or is other data, is an error. Default: False, the score
             then is not repeated.
+        measure_missing: Whether parts of metrics.json that have no figures yet are measured for the first time, for an
+            export that is still under way. Default: False, figures that are missing are a problem.
         timeout_seconds: The process is ended after so long. Default: an hour.
 
     Raises:
         ProofError: If something differs beyond rounding, or the process ended without an answer.
     """
-    proof = examine(folder, data=data, data_required=data_required, timeout_seconds=timeout_seconds)
+    proof = examine(
+        folder, data=data, data_required=data_required, measure_missing=measure_missing, timeout_seconds=timeout_seconds
+    )
     if proof.problems:
         lines = "\n".join(f"  {problem}" for problem in proof.problems)
         raise ProofError(f"{folder} does not do what it says:\n{lines}")
@@ -107,6 +116,7 @@ def examine(
     *,
     data: DataReference | None,
     data_required: bool = False,
+    measure_missing: bool = False,
     timeout_seconds: float = PROOF_SECONDS,
 ) -> Proof:
     """As `prove`, but what differs is returned in `problems` instead of raised.
@@ -118,6 +128,7 @@ def examine(
         "folder": str(folder.resolve()),
         "data": None if data is None else _plain(data),
         "data_required": data_required,
+        "measure_missing": measure_missing,
     }
     try:
         # -P: a keras.py in the working directory is none of ours.

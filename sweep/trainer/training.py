@@ -40,7 +40,7 @@ class Trainer:
 
     def __init__(self, *, send: Callable[[Answer], None], is_stopped: Callable[[int], bool]) -> None:
         self.backend: str = keras.backend.backend()
-        self.device: str = ", ".join(sorted({device.split(":")[0] for device in keras.distribution.list_devices()}))
+        self.device = _device()
         self._send = send
         self._is_stopped = is_stopped
         self._images: tuple[tuple[DataReference, int, int | None], Split] | None = None
@@ -153,6 +153,11 @@ class Trainer:
         return self._images[1]
 
 
+def _device() -> str:
+    """What the backend computes on: `cpu`, `gpu`."""
+    return ", ".join(sorted({device.split(":")[0] for device in keras.distribution.list_devices()}))
+
+
 def _build(job: Job, policy: str) -> keras.Model:
     """The job's network under a dtype policy, with the weights that its seed begins with."""
     keras.config.set_dtype_policy(policy)
@@ -183,6 +188,8 @@ def _measured(
     if job.full and measured is not None:
         return FullResult(
             trial=job.trial,
+            backend=keras.backend.backend(),
+            device=_device(),
             test=measured,
             train_seconds=trained.train_seconds,
             images_per_second=trained.images_per_second,

@@ -152,8 +152,8 @@ def _earlier(trials: list[FrozenTrial], config: dict[str, Any], seed: int, *, of
     for trial in trials:
         same = json.dumps(trial.user_attrs.get("config"), sort_keys=True) == wanted
         same = same and trial.user_attrs.get("seed", of_study) == seed
-        if same and (
-            trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or trial.user_attrs.get("failure") in LASTING
-        ):
+        # A confirmation is asked for by name, perhaps on a larger machine: what failed is tried again.
+        lasting = trial.user_attrs.get("failure") in LASTING and "confirms" not in trial.user_attrs
+        if same and (trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or lasting):
             return trial
     return None

@@ -51,8 +51,8 @@ def train_once(job: Job, *, logs: Path, note: Callable[[str], None]) -> Result |
             slot.trainer.kill()
             os._exit(130)
 
-    handlers = {name: signal.signal(name, on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
     (slot,) = open_slots(1, logs=logs)
+    handlers = {name: signal.signal(name, on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
         deaf_after = float("inf")
         while True:

@@ -38,7 +38,7 @@ class TrainerProcess:
             # A program of its own rather than a fork of ours: its environment must be set before Keras is
             # imported. In a session of its own, so that Ctrl-C reaches the worker alone.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", TRAINER_MODULE, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", TRAINER_MODULE, str(theirs.fileno())],
                 env=trainer_environment(gpu=gpu, threads=threads),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -131,3 +131,29 @@ def test_bad_input_is_refused(life, shared_workplace, arguments, said):
     assert answer.returncode == 2
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_a_configuration_is_not_enqueued_where_only_confirmations_are(life, shared_workplace):
+    pairs = ("conv_layers=3", "l2=0.02", "batch_norm=true", "dropout=off")
+    answer = shared_workplace.sweep("enqueue", f"{STUDY}-confirm", *pairs)
+    assert answer.returncode == 2
+    assert f"Enqueue it in '{STUDY}'" in answer.stderr
+
+
+def test_the_full_model_is_what_is_exported_and_it_proves_its_score(life, shared_workplace):
+    answer = shared_workplace.sweep("export", STUDY, "--out", "model")
+    assert answer.returncode == 0, answer.stderr
+    assert "the full model" in answer.stderr
+    folder = shared_workplace.folder / "model"
+    metrics, config = (json.loads((folder / f"{name}.json").read_text()) for name in ("metrics", "config"))
+    assert metrics["validation"] is None
+    full = shared_workplace.json("confirm", STUDY, "--seeds", 2)["full"]
+    assert metrics["test"]["accuracy"] == full["measured"]["test_accuracy"]
+    assert config["model"] == {
+        "part": "full", "study": f"{STUDY}-confirm", "trial": None, "seed": 43, "retrained": False
+    }  # fmt: skip
+    assert metrics["confirmed"]["seeds"] >= 2
+    assert shared_workplace.sweep("verify", "model").returncode == 0
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "Training and validation images were trained on together" in card
+    assert "unrecorded" not in card

@@ -97,8 +97,9 @@ def test_nothing_is_drawn_after_a_failure_whoever_works_on_the_study(trained, co
     assert {of_pair(trial) for trial in trials if trial["state"] == "COMPLETE"} < {of_pair(trial) for trial in trials}
 
 
-def test_a_pair_that_failed_for_good_is_tried_again_by_the_next_call(trained, confirm, assert_confirmed):
-    trained.script(default="crash at once")
+@pytest.mark.parametrize("failure", ["crash at once", "nan"])
+def test_a_pair_that_failed_for_good_is_tried_again_by_the_next_call(trained, confirm, assert_confirmed, failure):
+    trained.script(default=failure)
     text = trained.run(*confirm(seeds=1), code=1)
     assert "the same command tries again" in text
     assert {trial["state"] for trial in trained.trials(CONFIRMING)} == {"FAIL"}

@@ -48,6 +48,17 @@ def job(tmp_path):
     )
 
 
+def test_a_module_in_the_working_directory_is_not_taken_for_ours(tmp_path, monkeypatch):
+    for name in ("keras", "sweep"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('somebody else')")
+    monkeypatch.chdir(tmp_path)
+    process = TrainerProcess(log=tmp_path / "trainer.log", gpu=None, threads=1)
+    try:
+        _await(process, Ready)
+    finally:
+        process.kill()
+
+
 def _await(trainer, kind):
     """Take answers until one of a kind comes; nothing else than signs of life may come before it."""
     deadline = time.monotonic() + ANSWER_SECONDS

@@ -130,6 +130,13 @@ def test_a_model_without_a_validation_part_is_proved_on_the_test_images(folder, 
     assert list(prove_folder(folder, data=digits, data_required=True)["score"]) == ["test"]
 
 
+def test_figures_that_are_missing_are_named_unless_an_export_is_under_way(folder, digits, rewrite):
+    rewrite("metrics.json", lambda metrics: metrics | {"test": {"data": metrics["test"]["data"]}})
+    assert "test: metrics.json does not say: accuracy, " in complaints(folder, digits)
+    proof = prove(folder, data=digits, data_required=True, measure_missing=True)
+    assert proof.score["test"].images == sum(map(sum, proof.score["test"].confusion_matrix)) == 200
+
+
 def test_other_labels_than_the_data_set_s_are_named(folder, digits, rewrite):
     rewrite("labels.json", lambda labels: labels[::-1])
     assert re.search(r"labels\.json says", complaints(folder, digits))

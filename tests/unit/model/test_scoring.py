@@ -41,7 +41,18 @@ def with_row(row):
 def test_the_same_probabilities_have_the_same_score():
     found, complaints = compare(recorded(SURE, penalty=0.25), SURE, penalty=0.25)
     assert complaints == []
-    assert found == {"images": 5, "accuracy": 0.8, "cross_entropy": cross_entropy(SURE, TRUTH), "near_ties": 0}
+    entropy = cross_entropy(SURE, TRUTH)
+    matrix = found.pop("confusion_matrix")
+    assert found == {"images": 5, "accuracy": 0.8, "cross_entropy": entropy, "loss": entropy + 0.25, "near_ties": 0}
+    assert matrix == recorded(SURE)["confusion_matrix"]
+
+
+def test_what_was_never_recorded_is_measured_without_a_complaint():
+    found, complaints = compare_part(
+        "test", {}, probabilities=SURE, truth=TRUTH, labels=LABELS, penalty=0.0, is_first=True
+    )
+    assert complaints == []
+    assert found["confusion_matrix"] == recorded(SURE)["confusion_matrix"]
 
 
 def test_a_near_tie_may_be_decided_otherwise():
