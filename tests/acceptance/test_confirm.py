@@ -147,13 +147,12 @@ def test_the_full_model_is_what_is_exported_and_it_proves_its_score(life, shared
     folder = shared_workplace.folder / "model"
     metrics, config = (json.loads((folder / f"{name}.json").read_text()) for name in ("metrics", "config"))
     assert metrics["validation"] is None
-    full = shared_workplace.json("confirm", STUDY, "--seeds", 2)["full"]
+    full = life.document["full"]
     assert metrics["test"]["accuracy"] == full["measured"]["test_accuracy"]
     assert config["model"] == {
         "part": "full", "study": f"{STUDY}-confirm", "trial": None, "seed": 43, "retrained": False
     }  # fmt: skip
     assert metrics["confirmed"]["seeds"] >= 2
-    assert shared_workplace.sweep("verify", "model").returncode == 0
     card = (folder / "MODEL_CARD.md").read_text()
     assert "Training and validation images were trained on together" in card
     assert "unrecorded" not in card

@@ -158,7 +158,7 @@ def test_a_searched_trial_sees_the_test_images_now_and_that_is_recorded(exported
     before = looks(place)
     answer = place.sweep("export", STUDY, "--trial", 10, "--out", "searched")
     assert answer.returncode == 0, answer.stderr
-    assert "100 test images measured" in answer.stderr
+    assert "of 100 test images" in answer.stderr
     assert read(place.folder / "searched", "metrics.json")["test"]["images"] == 100
     (added,) = [look for look in looks(place) if look not in before]
     assert (added["by"], added["trial"]) == ("export", 10)
@@ -197,6 +197,7 @@ def test_what_cannot_be_is_refused_before_anything_is_built(place, arguments, co
     assert {path.name for path in place.folder.iterdir()} == before
 
 
+@pytest.mark.long
 def test_weights_that_were_not_kept_are_trained_again_only_when_asked(copy_of_known_experiments):
     place = copy_of_known_experiments
     (place.home / "weights" / STUDY / "3.weights.npz").unlink()
@@ -214,6 +215,7 @@ def test_weights_that_were_not_kept_are_trained_again_only_when_asked(copy_of_kn
     assert len(place.json("trials", STUDY)) == 11
 
 
+@pytest.mark.long
 def test_weights_that_are_not_the_trial_s_fail_the_export(copy_of_known_experiments):
     place = copy_of_known_experiments
     weights = place.home / "weights" / STUDY

@@ -108,8 +108,10 @@ def train(data, tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("family", CONFIGS)
+@pytest.mark.parametrize(
+    ("family", "precision"),
+    [("isolated", "float32"), ("grouped", "mixed_bfloat16"), ("pretrained", "mixed_bfloat16")],
+)
 def test_a_network_built_from_its_weights_says_what_the_trained_one_said(train, specification, data, family, precision):
     trained, _ = train(family, precision)
     images = load_dataset(data).x_test[:50]
@@ -150,7 +152,7 @@ def test_what_a_gpu_measured_is_measured_again(train, specification):
     )
     facts = build(specification("isolated", known={"test": known}, known_exactly=False), lambda step: None)
     assert facts["parts"]["test"]["cross_entropy"] == pytest.approx(of_test.cross_entropy, rel=1e-5)
-    assert facts["parts"]["validation"]["loss"] == pytest.approx(result.validation.loss, rel=1e-5)
+    assert list(facts["parts"]) == ["test"]  # what nobody knows is left to the proof
     other = Measured(confusion_matrix=of_test.confusion_matrix, cross_entropy=of_test.cross_entropy + 1, loss=1.0)
     with pytest.raises(WorldError, match="The rebuilt network is not the one that was measured"):
         build(specification("isolated", known={"test": other}, known_exactly=False), lambda step: None)

@@ -291,6 +291,7 @@ def test_on_jax_bfloat16_is_taken_only_when_asked_for(monkeypatch):
     assert precision.dtype_policy("mixed_bfloat16") == "mixed_bfloat16"
 
 
+@pytest.mark.long
 @pytest.mark.jax
 def test_the_same_trainer_trains_on_jax(tmp_path):
     script = f"""

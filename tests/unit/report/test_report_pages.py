@@ -106,6 +106,7 @@ def test_every_picture_says_what_it_shows_and_every_table_names_rows_and_columns
     assert {each.get("scope") for each in outline.all("th")} == {"row", "col"}
 
 
+@pytest.mark.long
 def test_several_studies_are_compared_first_and_share_no_identity(make_study, told, as_html, as_markdown):
     first = make_study([told(hits=5600), told(attributes={"baseline": "isolated-1"})], name="first")
     second = make_study([told(hits=5400)], name="second", seed=7)
