@@ -43,7 +43,7 @@ def write_saved_model(model: keras.Model, labels: Sequence[str], path: Path) -> 
 
 
 def write_onnx(model: keras.Model, path: Path) -> None:
-    """Write ONNX: raw images to probabilities. Needs the packages of `sweep[formats]`."""
+    """Write ONNX: raw images to probabilities. Needs the packages of the extra `formats`."""
     model(np.zeros((1, *model.input_shape[1:]), np.uint8), training=False)  # Keras refuses one that was never called
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tf2onnx asks NumPy for names that it is about to give up

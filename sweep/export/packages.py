@@ -27,5 +27,5 @@ def refuse_missing_packages(formats: tuple[str, ...]) -> None:
     if missing:
         raise WorldError(
             f"--format {' and '.join(formats)} needs packages that are not installed here: {', '.join(missing)}. "
-            "Install them: pip install 'sweep[formats]'"
+            f"Install them: pip install {' '.join(missing)}"
         )

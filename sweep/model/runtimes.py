@@ -94,7 +94,7 @@ def _onnx(folder: Path, images: Pixels) -> Probabilities:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingRuntimeError("onnxruntime is not installed: pip install 'sweep[formats]'") from error
+        raise MissingRuntimeError("onnxruntime is not installed: pip install onnxruntime") from error
     # Processors only: its default would be tried on whatever accelerator there is.
     session = onnxruntime.InferenceSession(str(folder / PATHS["onnx"]), providers=["CPUExecutionProvider"])
     (given,), (returned,) = session.get_inputs(), session.get_outputs()
@@ -106,7 +106,7 @@ def _litert(folder: Path, images: Pixels) -> Probabilities:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise MissingRuntimeError("ai-edge-litert is not installed: pip install 'sweep[formats]'") from error
+        raise MissingRuntimeError("ai-edge-litert is not installed: pip install ai-edge-litert") from error
     interpreter = Interpreter(str(folder / PATHS["litert"]))
     (given,), (returned,) = interpreter.get_input_details(), interpreter.get_output_details()
     found: list[Any] = []

@@ -292,7 +292,7 @@ def test_a_host_without_a_format_s_packages_refuses_by_name(copy_of_known_experi
     place = copy_of_known_experiments
     without = "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n in {} else f(n, *a)"
     for names, formats, said in (
-        (("tf2onnx",), ["--format", "onnx"], "tf2onnx. Install them: pip install 'sweep[formats]'"),
+        (("tf2onnx",), ["--format", "onnx"], "tf2onnx. Install them: pip install tf2onnx"),
         (("tensorflow",), [], "TensorFlow is not installed here"),
     ):
         program = f"{without.format(names)}; from sweep.cli.main import run; run()"
