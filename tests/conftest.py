@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 TEST_DATA = Path(__file__).parent.parent / ".test-data"  # kept between runs, ignored by git
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start where a shell started pytest in the background, deaf to it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ def test_a_folder_as_it_was_exported_proves_itself(place):
     assert not place.home.exists()
 
 
+@pytest.mark.long
 def test_what_was_verified_is_one_document(place):
     found = place.json("verify", "model", "--dataset", "digits")
     assert found["problems"] == []
@@ -33,6 +34,7 @@ def test_what_was_verified_is_one_document(place):
     assert found["not_repeated"] is None
 
 
+@pytest.mark.long
 def test_data_that_was_named_and_is_not_there_is_a_problem(place):
     answer = place.sweep("verify", "model", "--dataset", "none.npz")
     assert answer.returncode == 1

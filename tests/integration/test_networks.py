@@ -91,7 +91,9 @@ def test_training_leaves_the_backbone_as_it_was():
     assert all((old == new).all() for old, new in zip(before, backbone.get_weights(), strict=True))
 
 
-@pytest.mark.parametrize(("backbone", "channels"), [("vgg16", 1), ("vgg16", 3), ("inception_v3", 1)])
+@pytest.mark.parametrize(
+    ("backbone", "channels"), [("vgg16", 1), ("vgg16", 3), pytest.param("inception_v3", 1, marks=pytest.mark.long)]
+)
 def test_a_pretrained_network_survives_saving_and_loading_in_safe_mode(backbone, channels, tmp_path):
     plan = SPACE.parse(["family=pretrained", f"backbone={backbone}", "l2=0.01", "batch_norm=true", "dropout=0.2"]).plan(
         (28, 28, channels), 10

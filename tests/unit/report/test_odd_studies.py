@@ -50,6 +50,7 @@ def test_trials_that_recorded_nothing_but_a_value_have_a_page(make_study, told, 
     assert "No complete trial recorded its cost" in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "attributes",
     [
