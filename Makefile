@@ -7,8 +7,8 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Two at a time: the tests mostly wait for processes. Short ones by file, for a file's tests share what they set up.
-PARALLEL := -n 2
+# Two at a time: the tests mostly wait for processes. By file, for a file's tests share what they set up.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: help sweep test test-long browser lint format lock clean
 
@@ -22,10 +22,10 @@ sweep: .venv/installed
 	$(BIN)/sweep start --family grouped --limit 700 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
 
 test: .venv/installed-dev browser
-	$(BIN)/pytest -m "not long" $(PARALLEL) --dist loadfile
+	$(BIN)/pytest -m "not long" $(PARALLEL)
 
 test-long: .venv/installed-dev browser
-	$(BIN)/pytest -m long --timeout 900 $(PARALLEL) --dist worksteal
+	$(BIN)/pytest -m long --timeout 900 $(PARALLEL)
 
 # The tests look at the pages in a real browser: installed where that can be done without asking.
 browser:
