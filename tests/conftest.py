@@ -71,7 +71,7 @@ def postgres_url(postgres, tmp_path):
 def browser() -> "Iterator[Browser]":
     """The system's Chromium, one for all tests; pages of each test stand in a context of their own."""
     if os.environ.get("SWEEP_TESTS_WITHOUT_BROWSER") == "1":
-        pytest.skip("SWEEP_TESTS_WITHOUT_BROWSER=1")
+        pytest.skip("SWEEP_TESTS_WITHOUT_BROWSER=1")  # asked for, where no browser can be installed
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:

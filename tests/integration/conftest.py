@@ -9,6 +9,7 @@ from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
 from sqlalchemy import create_engine, select, update
 
 from storage import locate
+from sweep.messages import EpochEnd
 
 PROCESSES = 8
 
@@ -62,3 +63,26 @@ def fall_silent(location):
         engine.dispose()
 
     return turn_back
+
+
+@pytest.fixture
+def train(monkeypatch):
+    """Run a job, with a checkpoint after every epoch, to its end or to the end of an epoch; returns every answer."""
+    import keras  # here: most tests of this folder do without, and wait for seconds else
+
+    from sweep.trainer import checkpoints
+    from sweep.trainer.training import Trainer
+
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
+
+    def run(job, *, until=None):
+        answers = []
+
+        def is_stopped(_trial):
+            return until is not None and any(isinstance(a, EpochEnd) and a.epoch == until for a in answers)
+
+        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
+        keras.config.set_dtype_policy("float32")
+        return answers
+
+    return run

@@ -4,52 +4,28 @@ import math
 import shutil
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 
-from search_spaces import find_space
-from sweep.data.dataset import DataReference, load_dataset
+from sweep.data.dataset import load_dataset
 from sweep.data.split import split_dataset
-from sweep.messages import EpochEnd, FullResult, Job, Result, Resumed, Stopped, Trained
+from sweep.messages import EpochEnd, FullResult, Result, Resumed, Stopped, Trained
 from sweep.metrics import scores
-from sweep.trainer import checkpoints, training
+from sweep.trainer import training
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
-
-ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
-
-
-def make_job(tmp_path):
-    """Two epochs on 40 digits, measured on 40 test images."""
-    return Job(
-        trial=7,
-        plan=find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
-        data=DataReference(name="digits", cache_dir=tmp_path),
-        seed=43,
-        limit=40,
-        epochs=2,
-        patience=5,
-        batch_size=16,
-        precision="float32",
-        deterministic=False,
-        backbone_weights=None,
-        evaluate_test=True,
-        checkpoint=tmp_path / "checkpoints" / "7.npz",
-        resume_from=None,
-        weights=tmp_path / "weights" / "7.weights.npz",
-    )
+from tests.jobs import make_job
 
 
 @pytest.fixture
 def job(tmp_path):
-    return make_job(tmp_path)
+    return make_job(tmp_path, evaluate_test=True)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """A trial as the sampler draws them, deterministic, and what came of it; not to be changed."""
-    drawn = replace(make_job(tmp_path_factory.mktemp("drawn")), evaluate_test=False, deterministic=True)
+    drawn = make_job(tmp_path_factory.mktemp("drawn"), deterministic=True)
     answers = []
     Trainer(send=answers.append, is_stopped=lambda _: False).run(drawn)
     return drawn, answers[-1]
@@ -62,24 +38,6 @@ def original(drawn, job):
     job.weights.parent.mkdir()
     shutil.copy(source.weights, job.weights)
     return replace(source, data=job.data, checkpoint=job.checkpoint, weights=job.weights), result
-
-
-@pytest.fixture
-def train(monkeypatch):
-    """Run a job, with a checkpoint after every epoch, to its end or to the end of an epoch; returns every answer."""
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
-
-    def run(job, *, until=None):
-        answers = []
-
-        def is_stopped(_trial):
-            return until is not None and any(isinstance(a, EpochEnd) and a.epoch == until for a in answers)
-
-        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
-        keras.config.set_dtype_policy("float32")
-        return answers
-
-    return run
 
 
 @pytest.fixture

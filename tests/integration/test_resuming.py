@@ -8,11 +8,10 @@ import pytest
 
 from search_spaces import find_space
 from search_spaces.build import build_model
-from sweep.data.dataset import DataReference
-from sweep.messages import EpochEnd, Job, Result, Resumed, Stopped
+from sweep.messages import EpochEnd, Result, Resumed, Stopped
 from sweep.trainer import checkpoints
 from sweep.trainer.best_epoch import trained_variables
-from sweep.trainer.training import Trainer
+from tests.jobs import make_job
 
 pytestmark = pytest.mark.long
 
@@ -22,46 +21,14 @@ DROPPING = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.3}
 @pytest.fixture
 def job(tmp_path):
     """Four epochs on 40 digits, by a network with dropout and batch norm."""
-    return Job(
-        trial=1,
-        plan=find_space("isolated").from_dict(DROPPING).plan((28, 28, 1), 10),
-        data=DataReference(name="digits", cache_dir=tmp_path),
-        seed=43,
-        limit=40,
-        epochs=4,
-        patience=4,
-        batch_size=16,
-        precision="float32",
-        deterministic=True,
-        backbone_weights=None,
-        evaluate_test=False,
-        checkpoint=tmp_path / "checkpoints" / "1.npz",
-        resume_from=None,
-        weights=tmp_path / "weights" / "1.npz",
-    )
+    plan = find_space("isolated").from_dict(DROPPING).plan((28, 28, 1), 10)
+    return make_job(tmp_path, plan=plan, epochs=4, patience=4, deterministic=True)
 
 
 @pytest.fixture
 def retry(job):
     """The same trial once more."""
     return replace(job, trial=2, checkpoint=job.checkpoint.with_name("2.npz"), resume_from=job.checkpoint)
-
-
-@pytest.fixture
-def train(monkeypatch):
-    """Run a job, with a checkpoint after every epoch, to its end or to the end of an epoch; returns every answer."""
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
-
-    def run(job, *, until=None):
-        answers = []
-
-        def is_stopped(_trial):
-            return until is not None and any(isinstance(a, EpochEnd) and a.epoch == until for a in answers)
-
-        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
-        return answers
-
-    return run
 
 
 def _measures(answers):

@@ -6,62 +6,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search_spaces import find_space
-from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit, size_of
-from sweep.messages import EpochEnd, Job, Result, Resumed
+from sweep.messages import Result, Resumed
 from sweep.trainer import checkpoints
-from sweep.trainer.training import Trainer
+from tests.jobs import make_job as job_in
 
 pytestmark = pytest.mark.long
-
-# Of the network below: its weights take 14.2 MB, a checkpoint four times as much.
-ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
 
 
 @pytest.fixture
 def make_job(tmp_path):
-    """One epoch on 40 digits, in a home with so many MB for its files."""
+    """One epoch on 40 digits, in a home with so many MB for its files; weights take 14.2, a checkpoint 57."""
 
     def make(megabytes, **changes):
-        job = Job(
-            trial=7,
-            plan=find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
-            data=DataReference(name="digits", cache_dir=tmp_path),
-            seed=43,
-            limit=40,
-            epochs=1,
-            patience=5,
-            batch_size=32,
-            precision="float32",
-            deterministic=False,
-            backbone_weights=None,
-            evaluate_test=False,
-            checkpoint=tmp_path / "checkpoints" / "isolated" / "7.npz",
-            resume_from=None,
-            weights=tmp_path / "weights" / "isolated" / "7.weights.npz",
-            disk_limit=DiskLimit(home=tmp_path, bytes=megabytes * 10**6),
-        )
-        return replace(job, **changes)
+        limited = {
+            "epochs": 1,
+            "batch_size": 32,
+            "checkpoint": tmp_path / "checkpoints" / "isolated" / "7.npz",
+            "weights": tmp_path / "weights" / "isolated" / "7.weights.npz",
+            "disk_limit": DiskLimit(home=tmp_path, bytes=megabytes * 10**6),
+        }
+        return job_in(tmp_path, **(limited | changes))
 
     return make
-
-
-@pytest.fixture
-def train(monkeypatch):
-    """Run a job, with a checkpoint after every epoch, to its end or the end of an epoch; returns every answer."""
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.0)
-
-    def run(job, *, until=None):
-        answers = []
-
-        def is_stopped(_trial):
-            return until is not None and any(isinstance(a, EpochEnd) and a.epoch == until for a in answers)
-
-        Trainer(send=answers.append, is_stopped=is_stopped).run(job)
-        return answers
-
-    return run
 
 
 def write(path, megabytes):

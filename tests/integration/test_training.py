@@ -10,39 +10,22 @@ import keras
 import numpy as np
 import pytest
 
-from search_spaces import ConfigurationError, find_space
-from sweep.data.dataset import DataReference, load_dataset
+from search_spaces import ConfigurationError
+from sweep.data.dataset import load_dataset
 from sweep.data.split import split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Failure, Job, Result, Stopped
+from sweep.messages import EpochEnd, Failure, Result, Stopped
 from sweep.metrics import scores
 from sweep.trainer import precision, training
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
-
-ISOLATED = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2}
+from tests.jobs import ISOLATED, make_job
 
 
 @pytest.fixture
 def job(tmp_path):
     """Two epochs on 40 digits."""
-    return Job(
-        trial=7,
-        plan=find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
-        data=DataReference(name="digits", cache_dir=tmp_path),
-        seed=43,
-        limit=40,
-        epochs=2,
-        patience=5,
-        batch_size=16,
-        precision="float32",
-        deterministic=False,
-        backbone_weights=None,
-        evaluate_test=False,
-        checkpoint=tmp_path / "checkpoints" / "7.npz",
-        resume_from=None,
-        weights=tmp_path / "weights" / "7.npz",
-    )
+    return make_job(tmp_path)
 
 
 @pytest.fixture
