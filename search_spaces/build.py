@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -52,23 +53,109 @@ def build_model(plan: LayerPlan, *, backbone_weights: Path | None = None, name: 
         FileNotFoundError: If there is no file at `backbone_weights`.
         ValueError: If `backbone_weights` is given for a plan without a backbone.
     """
+    images = _images(plan)
+    seed = _head_seed()
+    features = _features(plan, images, backbone_weights)
+    return keras.Model(images, _head(plan, features, seed=seed), name=name)
+
+
+def build_frozen(plan: LayerPlan, *, backbone_weights: Path | None = None) -> keras.Model:
+    """Build the part of a plan that training leaves as it is: the same layers as in `build_model`.
+
+    Args:
+        plan: The layers; it has a backbone.
+        backbone_weights: As for `build_model`.
+
+    Input shape:
+        `(batch, height, width, channels)`, uint8, as in `plan.image_shape`.
+
+    Output shape:
+        `(batch, *plan.feature_shape)`, in the compute dtype of the dtype policy.
+
+    Raises:
+        FileNotFoundError: If there is no file at `backbone_weights`.
+        ValueError: If the plan has no backbone.
+    """
+    if plan.backbone is None:
+        raise ValueError(f"This plan has no backbone: nothing of it is frozen. Received: {plan}")
+    images = _images(plan)
+    return keras.Model(images, _features(plan, images, backbone_weights))
+
+
+def build_head(plan: LayerPlan, *, name: str | None = None) -> keras.Model:
+    """Build the part of a plan that is trained, fed with what `build_frozen` gives.
+
+    Its layers have the names, variable paths and, after the same `keras.utils.set_random_seed`, the initial weights
+    that they have in `build_model`: weights of the one are weights of the other.
+
+    Args:
+        plan: The layers; it has a backbone.
+        name: The model's name. Defaults to one that Keras makes up.
+
+    Input shape:
+        `(batch, *plan.feature_shape)`, float32.
+
+    Output shape:
+        `(batch, plan.classes)`, float32, probabilities.
+
+    Raises:
+        ValueError: If the plan has no backbone.
+    """
+    if plan.backbone is None:
+        raise ValueError(f"This plan has no backbone: it is all head. Received: {plan}")
+    features = keras.Input(shape=plan.feature_shape, dtype="float32", name="features")
+    return keras.Model(features, _head(plan, features, seed=_head_seed()), name=name)
+
+
+def _images(plan: LayerPlan) -> Any:
+    return keras.Input(shape=plan.image_shape, dtype="uint8", name="images")
+
+
+def _features(plan: LayerPlan, images: Any, backbone_weights: Path | None) -> Any:
+    """Images scaled, then through the frozen layers, if there are any."""
     if backbone_weights is not None and plan.backbone is None:
         raise ValueError(f"This plan has no backbone to load weights into. Received: {backbone_weights=!s}")
-    images = keras.Input(shape=plan.image_shape, dtype="uint8", name="images")
     if plan.backbone is None:
         # Scaled in float32 whatever the policy; the layers that follow cast to what they compute in.
-        outputs = keras.layers.Rescaling(1 / 255, dtype="float32", name="scaling")(images)
-    else:
-        outputs = _scale_for(plan.backbone, images)
-    count: Counter[type] = Counter()
-    for layer in plan.layers:
-        count[type(layer)] += 1
+        return keras.layers.Rescaling(1 / 255, dtype="float32", name="scaling")(images)
+    outputs = _scale_for(plan.backbone, images)
+    for layer, number in _numbered(plan)[: len(plan.frozen)]:
         if isinstance(layer, Backbone):
             # Not its training mode: batch statistics of small batches would change what the features mean.
             outputs = _backbone(layer.name, backbone_weights)(outputs, training=False)
         else:
-            outputs = _keras_layer(layer, number=count[type(layer)])(outputs)
-    return keras.Model(images, outputs, name=name)
+            outputs = _keras_layer(layer, number=number)(outputs)
+    return outputs
+
+
+def _head(plan: LayerPlan, features: Any, *, seed: int) -> Any:
+    """Features through the layers that are trained."""
+    if plan.frozen:
+        # Keras takes the seeds of initial weights and dropout from this generator one after the other, and a backbone
+        # takes hundreds: the head must not begin with other weights where none is built.
+        random.seed(seed)
+    outputs = features
+    for layer, number in _numbered(plan)[len(plan.frozen) :]:
+        outputs = _keras_layer(layer, number=number)(outputs)
+    return outputs
+
+
+def _head_seed() -> int:
+    """What the head's seeds derive from; taken before a backbone is built, whose own seeds stay what they are."""
+    state = random.getstate()
+    seed = random.getrandbits(64)
+    random.setstate(state)
+    return seed
+
+
+def _numbered(plan: LayerPlan) -> list[tuple[Layer, int]]:
+    """Each layer with its number among those of its kind, from 1."""
+    count: Counter[type] = Counter()
+    numbered = []
+    for layer in plan.layers:
+        count[type(layer)] += 1
+        numbered.append((layer, count[type(layer)]))
+    return numbered
 
 
 def _keras_layer(layer: Layer, *, number: int) -> keras.layers.Layer:

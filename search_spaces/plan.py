@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from search_spaces.configuration import ConfigurationError
-from search_spaces.cost import Cost, cost_of
-from search_spaces.layers import Backbone, Dense, Layer
+from search_spaces.cost import Cost, Shape, cost_of
+from search_spaces.layers import Backbone, Dense, Flatten, GlobalAveragePooling, Layer, MaxPooling
+
+# They have neither weights nor randomness: behind a frozen backbone they give the same for an image every time.
+_FIXED = (Flatten, GlobalAveragePooling, MaxPooling)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,37 @@ class LayerPlan:
     def forward_macs(self) -> int:
         """Multiply-accumulates of one image's forward pass."""
         return self.cost.forward_macs
+
+    @cached_property
+    def frozen(self) -> tuple[Layer, ...]:
+        """The backbone and what follows it up to the first layer with weights or randomness; empty without one.
+
+        What comes out of them for an image is the same in every epoch and every trial.
+        """
+        if self.backbone is None:
+            return ()
+        behind = next((index for index, layer in enumerate(self.layers[1:], 1) if not isinstance(layer, _FIXED)))
+        return self.layers[:behind]
+
+    @property
+    def head(self) -> tuple[Layer, ...]:
+        """The layers behind the frozen ones: all of them without a backbone."""
+        return self.layers[len(self.frozen) :]
+
+    @property
+    def feature_shape(self) -> Shape:
+        """Shape of what the frozen layers make of one image; the image's own without a backbone."""
+        return cost_of(self.frozen, self.image_shape)[0]
+
+    @cached_property
+    def frozen_macs(self) -> int:
+        """Multiply-accumulates of one image's pass through the frozen layers; 0 without a backbone."""
+        return cost_of(self.frozen, self.image_shape)[1].forward_macs
+
+    @property
+    def head_macs(self) -> int:
+        """Multiply-accumulates of one image's forward pass through what is trained."""
+        return self.forward_macs - self.frozen_macs
 
     @property
     def backbone(self) -> str | None:

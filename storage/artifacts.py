@@ -10,25 +10,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import optuna
-from optuna.artifacts import FileSystemArtifactStore
-from optuna.artifacts.exceptions import ArtifactNotFound
+from typing import TYPE_CHECKING
 
 from storage.location import Location
 
-__all__ = [
-    "ArtifactNotFound",
-    "ArtifactRecord",
-    "Artifacts",
-    "artifacts_folder",
-    "make_artifact_store",
-    "of_gone_studies",
-    "record",
-    "record_of_study",
-    "records_of",
-    "records_of_study",
-]
+if TYPE_CHECKING:
+    import optuna
 
 OURS = re.compile(r"[0-9a-f]{2}-(?P<study>[0-9a-f]{8})-[0-9a-f]{6,}-[0-9a-f]{12}")
 NO_TRIAL = 0xFFFFFF  # in the place of a trial's number
@@ -66,7 +53,6 @@ class Artifacts:
 
     def __init__(self, folder: Path, study_name: str) -> None:
         self._folder = folder
-        self._store = make_artifact_store(folder)
         self._study = _key_of(study_name)
 
     def write(self, number: int, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
@@ -82,9 +68,11 @@ class Artifacts:
         Raises:
             OSError: If it cannot be written.
         """
+        from storage.artifact_store import make_artifact_store  # not for who only looks: it imports Optuna
+
         artifact_id = f"{order:02x}-{self._study}-{number:06x}-{uuid.uuid4().hex[:12]}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._store.write(artifact_id, io.BytesIO(content))
+        make_artifact_store(self._folder).write(artifact_id, io.BytesIO(content))
         return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
 
     def write_of_study(self, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
@@ -102,11 +90,11 @@ class Artifacts:
             return sum(entry.stat().st_size for entry in entries if marked in entry.name)
         return 0
 
-    def missing(self, trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
+    def missing(self, trial: "optuna.trial.FrozenTrial") -> list[ArtifactRecord]:
         """Records of a trial whose file is gone."""
         return [record for record in records_of(trial) if not self.path(record.artifact_id).is_file()]
 
-    def orphans(self, study: optuna.Study) -> list[Path]:
+    def orphans(self, study: "optuna.Study") -> list[Path]:
         """Files of the study that no finished trial has; a running trial's may get their record yet."""
         # Listed before the trials are read: what a trial claimed meanwhile writes is not in the list.
         paths = sorted(self._folder.glob(f"*-{self._study}-*"))
@@ -145,33 +133,28 @@ def of_gone_studies(paths: Iterable[Path], study_names: Iterable[str]) -> list[P
     return [path for path, ours in named if ours is not None and ours["study"] not in known]
 
 
-def record(trial: optuna.Trial, records: Iterable[ArtifactRecord]) -> None:
+def record(trial: "optuna.Trial", records: Iterable[ArtifactRecord]) -> None:
     """Write into a running trial which artifacts it has."""
     for each in records:
         trial.storage.set_trial_system_attr(trial._trial_id, PREFIX + each.artifact_id, json.dumps(asdict(each)))
 
 
-def records_of(trial: optuna.trial.FrozenTrial) -> list[ArtifactRecord]:
+def records_of(trial: "optuna.trial.FrozenTrial") -> list[ArtifactRecord]:
     """The artifacts of a trial in their order; those that other tools attached come as they sort."""
     found = [json.loads(value) for key, value in trial.system_attrs.items() if key.startswith(PREFIX)]
     return sorted((ArtifactRecord(**each) for each in found), key=lambda each: each.artifact_id)
 
 
-def record_of_study(study: optuna.Study, record: ArtifactRecord) -> None:
+def record_of_study(study: "optuna.Study", record: ArtifactRecord) -> None:
     """Write into a study that it has an artifact of its own."""
     study._storage.set_study_system_attr(study._study_id, PREFIX + record.artifact_id, json.dumps(asdict(record)))
 
 
-def records_of_study(study: optuna.Study) -> list[ArtifactRecord]:
+def records_of_study(study: "optuna.Study") -> list[ArtifactRecord]:
     """The artifacts of a study itself, in their order."""
     found = study._storage.get_study_system_attrs(study._study_id)
     records = [ArtifactRecord(**json.loads(value)) for key, value in found.items() if key.startswith(PREFIX)]
     return sorted(records, key=lambda each: each.artifact_id)
-
-
-def make_artifact_store(folder: Path) -> FileSystemArtifactStore:
-    """Optuna's artifact store in a folder, which is not made: who writes makes it first."""
-    return FileSystemArtifactStore(folder)
 
 
 def _key_of(study_name: str) -> str:

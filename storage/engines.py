@@ -4,25 +4,27 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import quote
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, event
 
+from storage.connecting import (
+    BUSY_SECONDS,
+    DATABASE_ERRORS,
+    SERVER_CONNECTION,
+    explain,
+    make_brief_engine,
+    reading_url,
+    schema_version,
+)
 from storage.errors import StorageError
 from storage.location import Location
 
 HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 120  # a worker silent for so long is given up
-CONNECT_SECONDS = 8  # an unreachable server is reported within ten seconds
-SERVER_CONNECTION = {"connect_timeout": CONNECT_SECONDS, "application_name": "sweep"}
-BUSY_SECONDS = 60  # how long a writer waits for another one on SQLite
 
-OUTAGES = (optuna.exceptions.StorageInternalError, SQLAlchemyError, sqlite3.Error)
+OUTAGES = (optuna.exceptions.StorageInternalError, *DATABASE_ERRORS)
 
 
 @contextmanager
@@ -31,14 +33,7 @@ def storage_errors(location: Location) -> Iterator[None]:
     try:
         yield
     except OUTAGES as error:
-        cause = _root_of(error)
-        first_line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-        for password in location.passwords:
-            first_line = first_line.replace(password, "***")
-        raise StorageError(
-            f"The store {location} cannot be used: {first_line}. "
-            "Check --storage (or SWEEP_STORAGE), and that the database is there and allows the connection."
-        ) from error
+        raise explain(location, error) from error
     except RuntimeError as error:
         # Optuna raises it for a schema of another version.
         raise StorageError(f"The store {location} cannot be used: {error}") from error
@@ -73,42 +68,19 @@ def make_reading_storage(location: Location) -> RDBStorage | None:
     Raises:
         StorageError: If the store is there but cannot be opened.
     """
-    path = location.sqlite_path
-    url = location.url
-    if path is not None:
-        if not path.exists():
-            return None
-        url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    url = reading_url(location)
+    if url is None:
+        return None
     with storage_errors(location):
         # Asked beforehand: where its tables are missing, Optuna fails and leaves its connections open.
         with make_brief_engine(location, url).connect() as connection:
-            if not _has_schema(connection):
+            if schema_version(connection) is None:
                 return None
         return RDBStorage(
             url.render_as_string(hide_password=False),
             engine_kwargs=_engine_options(location),
             skip_table_creation=True,
         )
-
-
-def _has_schema(connection: Connection) -> bool:
-    """Whether Optuna's schema is there as a whole: its version is written last."""
-    if not inspect(connection).has_table("alembic_version"):
-        return False
-    return connection.execute(text("SELECT version_num FROM alembic_version")).first() is not None
-
-
-def _root_of(error: BaseException) -> BaseException:
-    """The driver's own exception below SQLAlchemy's and Optuna's."""
-    while (below := getattr(error, "orig", None) or error.__cause__) is not None:
-        error = below
-    return error
-
-
-def make_brief_engine(location: Location, url: URL | None = None) -> Engine:
-    """An engine whose connections are opened for one purpose and closed with it."""
-    connect_args = SERVER_CONNECTION if location.sqlite_path is None else {"timeout": BUSY_SECONDS}
-    return create_engine(url or location.url, poolclass=NullPool, connect_args=connect_args)
 
 
 def _engine_options(location: Location) -> dict[str, object]:

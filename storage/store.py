@@ -11,8 +11,8 @@ from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import text
 
+from storage.connecting import make_brief_engine
 from storage.engines import (
-    make_brief_engine,
     make_reading_storage,
     make_writing_storage,
     storage_errors,

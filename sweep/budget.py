@@ -1,8 +1,12 @@
 """What ends a study: limits shared by every worker, kept in the study."""
 
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
-import optuna
+if TYPE_CHECKING:
+    import optuna
+
+    from storage.tally import CountedStudy
 
 PREFIX = "budget."
 
@@ -40,14 +44,14 @@ class BudgetChange:
     keep: int | None = None
 
 
-def read_budget(study: optuna.Study) -> Budget:
+def read_budget(study: "optuna.Study | CountedStudy") -> Budget:
     """The rules in force."""
     attributes = study.user_attrs
     stored = {field.name: attributes.get(PREFIX + field.name) for field in fields(Budget)}
     return Budget(**{name: value for name, value in stored.items() if value is not None})
 
 
-def change_budget(study: optuna.Study, change: BudgetChange) -> list[str]:
+def change_budget(study: "optuna.Study", change: BudgetChange) -> list[str]:
     """Store what a command asks for; the newest command wins.
 
     Each rule is an attribute of its own, so that two commands at once cannot undo each other.

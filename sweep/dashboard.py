@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna_dashboard
 
-from storage.artifacts import ArtifactNotFound, make_artifact_store
+from storage.artifact_store import ArtifactNotFound, make_artifact_store
 from storage.plain import PlainStorage
 from sweep.guarding import SAFE_METHODS, answer_reason
 

@@ -1,4 +1,4 @@
-"""What the checkpoints and weights below one home may take together, of all studies and stores."""
+"""What the checkpoints, weights and features below one home may take together, of all studies and stores."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,6 +10,8 @@ from sweep.sizes import format_bytes, parse_size
 
 CHECKPOINTS = "checkpoints"  # folders below a home
 WEIGHTS = "weights"
+FEATURES = Path("cache", "features")
+FEATURES_SHARE = 0.5  # of the limit: features can be computed again, weights cannot
 LEAST_BYTES = 10**6  # a limit below it leaves no room for any network's weights
 
 
@@ -19,7 +21,7 @@ class DiskLimit:
 
     Attributes:
         home: The home.
-        bytes: What its checkpoints and weights may take.
+        bytes: What its checkpoints, weights and features may take.
     """
 
     home: Path
@@ -27,10 +29,10 @@ class DiskLimit:
 
     def used(self) -> int:
         """Bytes that they take."""
-        return size_of(self.home / CHECKPOINTS) + size_of(self.home / WEIGHTS)
+        return sum(size_of(self.home / folder) for folder in (CHECKPOINTS, WEIGHTS, FEATURES))
 
     def refuse_what_does_not_fit(self, path: Path, size: int, *, going: Iterable[Path]) -> None:
-        """Refuse a file for which there is no room.
+        """Refuse a file for which there is no room, not even without the features that nobody uses.
 
         Args:
             path: The file.
@@ -42,19 +44,49 @@ class DiskLimit:
         """
         room = self.bytes - self.used() + sum(size_of(each) for each in {path, *going})
         if size > room:
+            room += self._remove_features(size - room)
+        if size > room:
             raise OSError(
                 f"{path.name} takes {format_bytes(size)}, and --max-disk {format_bytes(self.bytes)} leaves "
                 f"{format_bytes(max(0, room))}"
             )
 
+    def make_room(self, size: int) -> None:
+        """Make room for features, in the place of the least recently used ones. They get half of the limit at most.
+
+        Args:
+            size: Bytes of the new ones.
+
+        Raises:
+            OSError: If they do not fit.
+        """
+        features = size_of(self.home / FEATURES)
+        over = max(features + size - int(self.bytes * FEATURES_SHARE), self.used() + size - self.bytes)
+        if over > 0 and (over > features or self._remove_features(over) < over):
+            raise OSError(
+                f"{format_bytes(size)} more of features do not fit: --max-disk {format_bytes(self.bytes)} leaves them "
+                f"at most {format_bytes(int(self.bytes * FEATURES_SHARE))}, and those in use stay"
+            )
+
+    def _remove_features(self, enough: int) -> int:
+        """Remove features that nobody uses, the least recently used first; returns the bytes freed."""
+        from sweep.feature_files import remove_unused, unused  # NumPy: whoever only asks for sizes does without
+
+        try:
+            return remove_unused(unused(self.home / FEATURES), enough=enough)
+        except OSError:
+            return 0
+
     def enforce(self, expendable: Iterable[Path]) -> list[Path]:
-        """Remove files, in their order, until what is left is within the limit.
+        """Remove features that nobody uses, then files, in their order, until what is left is within the limit.
 
         Returns:
-            What was removed.
+            What was removed beside features, which are computed again where they are needed.
         """
         removed: list[Path] = []
         over = self.used() - self.bytes
+        if over > 0:
+            over -= self._remove_features(over)
         for path in expendable:
             if over <= 0:
                 break

@@ -3,34 +3,40 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
-from search_spaces import ConfigurationError, SearchSpace
+from storage.tally import CountedStudy, Course
 from sweep.budget import read_budget
 from sweep.identity import read_identity
-from sweep.standing import standing_of
+from sweep.standing import counted_standing
+from sweep.titles import title_of
 from sweep.trial_files import TrialFiles
 
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
 
-def study_document(study: optuna.Study) -> dict[str, Any]:
+    from search_spaces import SearchSpace
+
+RUNNING_LISTED = 20  # trials under way that are described; the others are counted
+
+
+def study_document(study: CountedStudy) -> dict[str, Any]:
     """One row of `sweep studies`."""
-    identity = read_identity(study)
-    now = standing_of(study)
+    identity, states = read_identity(study), study.states()
     return {
         "study": study.study_name,
         "family": None if identity is None else identity.family,
-        "complete": now.complete,
-        "pruned": now.pruned,
-        "running": now.running,
-        "waiting": now.waiting,
-        "failed": now.failed,
+        "complete": states["COMPLETE"],
+        "pruned": states["PRUNED"],
+        "running": states["RUNNING"],
+        "waiting": states["WAITING"],
+        "failed": states["FAIL"],
     }
 
 
-def status_document(study: optuna.Study, files: TrialFiles | None = None) -> dict[str, Any]:
+def status_document(study: CountedStudy, files: TrialFiles | None = None) -> dict[str, Any]:
     """What `sweep status` says.
 
     Args:
@@ -38,11 +44,10 @@ def status_document(study: optuna.Study, files: TrialFiles | None = None) -> dic
         files: Its trials' files on this host, to be measured. Default: None.
     """
     identity, budget = read_identity(study), read_budget(study)
-    now = standing_of(study)
-    best = None if now.best is None else {"number": now.best.number, "value": now.best.value}
+    now, course = counted_standing(study), study.course(running=RUNNING_LISTED)
     return study_document(study) | {
         "trials_wanted": budget.trials,
-        "best": best,
+        "best": None if now.best is None else asdict(now.best),
         "ended": now.ended,
         "until": budget.until,
         "trial_timeout": budget.trial_timeout,
@@ -52,21 +57,26 @@ def status_document(study: optuna.Study, files: TrialFiles | None = None) -> dic
         "identity": None if identity is None else identity.to_dict(),
         # The name of another tool's study may be any path: no files are looked for.
         "disk_bytes": None if files is None or identity is None else files.size(),
-        "epochs_saved": None if identity is None else _epochs_saved(study, identity.epochs),
+        "epochs_saved": None if identity is None else _epochs_saved(course, identity.epochs),
+        "precisions": [asdict(each) for each in course.trained_with],
+        "running_trials": [
+            {
+                "number": trial.number,
+                "title": title_of(trial.attributes, trial.attributes.get("config")),
+                "epoch": trial.epoch,
+                "value": trial.value,
+            }
+            for trial in course.running
+        ],
     }
 
 
-def _epochs_saved(study: optuna.Study, epochs: int) -> int:
+def _epochs_saved(course: Course, epochs: int) -> int:
     """Epochs that pruned trials were spared; a repeat was not trained at all, whatever it copied."""
-    pruned = study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-    return sum(
-        max(0, epochs - trial.user_attrs["epochs_run"])
-        for trial in pruned
-        if "epochs_run" in trial.user_attrs and "reused_from" not in trial.user_attrs
-    )
+    return sum(trials * max(0, epochs - run) for run, trials in course.pruned_after.items())
 
 
-def trial_documents(study: optuna.Study, space: SearchSpace | None) -> list[dict[str, Any]]:
+def trial_documents(study: "optuna.Study", space: "SearchSpace | None") -> list[dict[str, Any]]:
     """What `sweep trials` lists, ordered by number.
 
     Args:
@@ -76,14 +86,14 @@ def trial_documents(study: optuna.Study, space: SearchSpace | None) -> list[dict
     return [trial_document(trial, space) for trial in study.get_trials(deepcopy=False)]
 
 
-def trial_document(trial: FrozenTrial, space: SearchSpace | None) -> dict[str, Any]:
+def trial_document(trial: "FrozenTrial", space: "SearchSpace | None") -> dict[str, Any]:
     """One trial.
 
     A waiting trial has its enqueued parameters. `value` of a pruned trial is its last report.
     """
     attributes = trial.user_attrs
     params = trial.params or trial.system_attrs.get("fixed_params", {})
-    finished = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    finished = trial.state.name in ("COMPLETE", "PRUNED")
     return {
         "number": trial.number,
         "state": trial.state.name,
@@ -113,9 +123,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _config(params: Mapping[str, Any], space: SearchSpace | None) -> dict[str, Any] | None:
+def _config(params: Mapping[str, Any], space: "SearchSpace | None") -> dict[str, Any] | None:
     if space is None or not params:
         return None
+    from search_spaces import ConfigurationError  # whoever has a space has imported it, with Optuna
+
     try:
         return space.from_params(params).to_dict()
     except ConfigurationError:

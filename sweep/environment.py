@@ -8,6 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+CPU_INFO = Path("/proc/cpuinfo")
 VERSIONED = ("sweep", "keras", "tensorflow", "jax", "optuna", "numpy")
 
 
@@ -40,14 +41,29 @@ def gpu_ids() -> tuple[str, ...]:
     return tuple(str(index) for index in range(len(list(devices.iterdir())))) if devices.is_dir() else ()
 
 
+def gpu_names() -> tuple[str, ...]:
+    """What the NVIDIA GPUs of this host are called, each name once; empty without one."""
+    names = {_after_colon(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
+    return tuple(sorted(name for name in names if name))
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
+    return _after_colon(CPU_INFO, "model name") or platform.processor() or platform.machine()
+
+
 def processor_flags() -> frozenset[str]:
     """Instruction-set flags as Linux names them; empty on other systems."""
+    return frozenset((_after_colon(CPU_INFO, "flags") or _after_colon(CPU_INFO, "Features")).split())  # x86, Arm
+
+
+def _after_colon(path: Path, name: str) -> str:
+    """The first value of that name in a file of `name : value` lines; empty if there is none."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        lines = path.read_text().splitlines()
     except OSError:
-        return frozenset()
-    lines = (line.partition(":")[2] for line in text.splitlines() if line.startswith("flags"))
-    return frozenset(next(lines, "").split())
+        return ""
+    return next((value.strip() for key, _, value in (line.partition(":") for line in lines) if key.strip() == name), "")
 
 
 @functools.cache

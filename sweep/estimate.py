@@ -14,6 +14,7 @@ from sweep.messages import Result
 
 FORWARD_SHARE = 1 / 3  # a forward pass costs a third of a training step: forward, and two gradients
 DRAWN_PLANS = 8
+HEAD, FROZEN = "/head", "/frozen"  # kinds of speeds, beside that of whole networks
 TRIAL_SECONDS = 4.0  # building and tracing a network, measured on two cores
 
 
@@ -35,7 +36,10 @@ class Counts:
 
 
 class Estimator:
-    """Remembers multiply-accumulates per second in training, per family: layers of different shapes differ.
+    """Remembers multiply-accumulates per second, per family: layers of different shapes differ.
+
+    Networks that are trained whole, heads that are trained behind a frozen backbone, and backbones whose features are
+    computed have speeds of their own.
 
     Args:
         path: JSON file in the home; a missing or unreadable one is an empty one.
@@ -50,26 +54,52 @@ class Estimator:
 
     @property
     def macs_per_second(self) -> float | None:
-        """Forward multiply-accumulates of training images per second, or None if nothing was measured yet."""
+        """Forward multiply-accumulates per second of images on which whole networks are trained; None if unknown."""
         return self._rates.get(self._key)
 
-    def learn(self, plan: LayerPlan, images_per_second: float | None) -> None:
-        """Take a first speed from a trial that is under way."""
-        if images_per_second and self._key not in self._rates:
-            self._rates[self._key] = images_per_second * plan.forward_macs
+    @property
+    def head_macs_per_second(self) -> float | None:
+        """Likewise of heads; before one was trained, at the speed of what was measured."""
+        frozen = self._rates.get(self._key + FROZEN)
+        return self._rates.get(self._key + HEAD) or (frozen and frozen * FORWARD_SHARE) or self.macs_per_second
+
+    @property
+    def frozen_macs_per_second(self) -> float | None:
+        """Multiply-accumulates per second of images whose features are computed; before that, as training goes."""
+        trained = self.macs_per_second
+        return self._rates.get(self._key + FROZEN) or (trained and trained / FORWARD_SHARE)
+
+    def learn(self, plan: LayerPlan, images_per_second: float | None, *, frozen: bool = False) -> None:
+        """Take a first speed from a trial that is under way.
+
+        Args:
+            plan: Its network.
+            images_per_second: Its speed, or None before it is known.
+            frozen: Whether features are being computed; False (default): it trains.
+        """
+        kind, macs = (FROZEN, plan.frozen_macs) if frozen else _trained(plan)
+        if images_per_second and self._key + kind not in self._rates:
+            self._rates[self._key + kind] = images_per_second * macs
 
     def remember(self, plan: LayerPlan, result: Result) -> None:
-        """Keep the speed of a finished trial for later runs."""
+        """Keep the speeds of a finished trial for later runs."""
+        kind, macs = _trained(plan)
+        measured = {}
         if result.images_per_second:
-            rates = _read(self._path)
-            self._rates[self._key] = rates[self._key] = result.images_per_second * plan.forward_macs
+            measured[self._key + kind] = result.images_per_second * macs
+        if result.features_images and result.features_seconds:
+            measured[self._key + FROZEN] = result.features_images * plan.frozen_macs / result.features_seconds
+        if measured:
+            self._rates |= measured
             self._path.parent.mkdir(parents=True, exist_ok=True)
             draft = self._path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(rates, indent=1, sort_keys=True))
+            draft.write_text(json.dumps(_read(self._path) | measured, indent=1, sort_keys=True))
             draft.replace(self._path)
 
     def trial_seconds(self, plan: LayerPlan, identity: Identity, *, train: int, validation: int) -> float | None:
         """Seconds one trial takes at most, if it trains all its epochs; None before a speed is known.
+
+        A frozen backbone costs it nothing: its features are there.
 
         Args:
             plan: The network.
@@ -77,10 +107,20 @@ class Estimator:
             train: Training images.
             validation: Validation images.
         """
-        if self.macs_per_second is None:
+        rate = self.macs_per_second if plan.backbone is None else self.head_macs_per_second
+        if rate is None:
             return None
         images = identity.epochs * (train + validation * FORWARD_SHARE)
-        return TRIAL_SECONDS + images * plan.forward_macs / self.macs_per_second
+        return TRIAL_SECONDS + images * plan.head_macs / rate
+
+    def features_seconds(self, plan: LayerPlan, *, images: int) -> float:
+        """Seconds that computing a backbone's features takes; 0 before a speed is known, for then they were there.
+
+        Args:
+            plan: A network with the backbone.
+            images: Images, one that is computed in two precisions twice.
+        """
+        return images * plan.frozen_macs / self.frozen_macs_per_second if self.frozen_macs_per_second else 0.0
 
 
 def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
@@ -104,7 +144,17 @@ def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, 
         if of_trial is None:
             return None
         seconds += times * of_trial
+    # Each backbone's features once; those of finished experiments are there.
+    before = {plan.backbone for plan in reported[: counts.baselines_done]}
+    coming = ahead + (drawn if counts.wanted > len(ahead) else [])
+    for plan in {plan.backbone: plan for plan in coming if plan.backbone not in before | {None}}.values():
+        seconds += estimator.features_seconds(plan, images=counts.train + 2 * counts.validation)
     return seconds
+
+
+def _trained(plan: LayerPlan) -> tuple[str, int]:
+    """The kind of speed at which a plan is trained, and the multiply-accumulates of what is trained."""
+    return ("" if plan.backbone is None else HEAD), plan.head_macs
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -10,18 +10,22 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
+from search_spaces import BACKBONES, UnknownFamilyError, find_space
 from storage import Store
 from storage.artifacts import artifacts_folder, of_gone_studies
 from sweep.budget import read_budget
 from sweep.disk_limit import size_of
 from sweep.errors import WorldError
 from sweep.failures import FailureKind
+from sweep.feature_files import drafts_left, features_folder, network_of, remove_unused, unused
 from sweep.identity import read_identity
 from sweep.provenance import changed_versions
 from sweep.sizes import format_bytes
+from sweep.standing import End, standing_of
 from sweep.trial_files import TrialFiles, remove, study_folders
 from sweep.worker.liveness import is_dead, marks_folder
 
+ENDED = frozenset({End.TRIALS, End.UNTIL, End.EXHAUSTED, End.FAILURES})  # the other ends are those of a run
 LITTLE_BYTES = 10**9  # free on the home's disk: too little for a study's weights, and soon for its store
 
 
@@ -32,6 +36,7 @@ class Why(StrEnum):
     DRAFT = "nobody writes it any more"
     STUDY = "its study is gone"
     WORKER = "its worker is gone"
+    FEATURES = "no study that may still train needs it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +49,7 @@ class Removable:
 
 
 def find_removable(store: Store, home: Path) -> list[Removable]:
-    """What nothing needs of checkpoints, weights and workers' marks; the store, logs and the cache are not looked at.
+    """What nothing needs of checkpoints, weights, features and workers' marks; the store, logs and data stay.
 
     Files of studies that another tool made are not ours to judge: their names may be any path. Neither are those of
     another store that is used with this home.
@@ -73,6 +78,7 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     gone = of_gone_studies(artifacts, [study.study_name for study in studies])
     found += [_file(path, Why.STUDY) for path in gone]
     found += [_file(path, Why.WORKER) for path in dead if path.name not in needed]
+    found += _of_features(features_folder(home, store.location), studies)
     return found
 
 
@@ -84,7 +90,9 @@ def clear(found: Iterable[Removable]) -> None:
     """
     for each in found:
         try:
-            if each.path.is_dir():
+            if each.why is Why.FEATURES:
+                remove_unused([each.path])  # a trainer may have begun with it
+            elif each.path.is_dir():
                 shutil.rmtree(each.path)
             else:
                 remove([each.path])
@@ -107,6 +115,30 @@ def _of_study(study: optuna.Study, files: TrialFiles) -> list[Removable]:
         *(_file(path, Why.DRAFT) for path in sorted(left)),
         *(_file(path, Why.UNKEPT) for path in files.artifacts.orphans(study)),
     ]
+
+
+def _of_features(folder: Path, studies: Iterable[optuna.Study]) -> list[Removable]:
+    """Features of backbones that no study trains any more; they can be computed again. What a trainer uses stays."""
+    idle, drafts = [path for path in unused(folder) if path.parent == folder], drafts_left(folder)
+    needed = _backbones_needed(studies) if idle else set()
+    return [
+        *(_file(path, Why.FEATURES) for path in sorted(idle) if network_of(path).partition("-")[0] not in needed),
+        *(_file(path, Why.DRAFT) for path in drafts),
+    ]
+
+
+def _backbones_needed(studies: Iterable[optuna.Study]) -> set[str]:
+    """Backbones of the studies that may still train; all where a family's package is not installed here."""
+    needed: set[str] = set()
+    for study in studies:
+        identity = read_identity(study)
+        if identity is None or standing_of(study).ended in ENDED:
+            continue
+        try:
+            needed |= set(find_space(identity.family, without=identity.without).uses_backbones)
+        except UnknownFamilyError:
+            needed |= set(BACKBONES)
+    return needed
 
 
 def _within(folder: Path, pattern: str = "*") -> list[Path]:

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from sweep.errors import UsageError
 from sweep.recipe import RECIPES
+
+if TYPE_CHECKING:
+    import optuna
+
+    from storage.tally import CountedStudy
 
 ATTRIBUTE = "identity"
 
@@ -76,13 +79,13 @@ class Identity:
         return cls(**fields)
 
 
-def read_identity(study: optuna.Study) -> Identity | None:
+def read_identity(study: "optuna.Study | CountedStudy") -> Identity | None:
     """The identity of a study, or None for one that this project did not make."""
     stored = study.user_attrs.get(ATTRIBUTE)
     return None if stored is None else Identity.from_dict(stored)
 
 
-def refuse_another_identity(study: optuna.Study, wanted: Identity) -> None:
+def refuse_another_identity(study: "optuna.Study", wanted: Identity) -> None:
     """Refuse to go on with a study under other terms than those it began with.
 
     Raises:

@@ -55,7 +55,8 @@ class Job:
         checkpoint: File of this attempt's checkpoint.
         resume_from: Checkpoint of the attempt before, or None to begin at the first epoch.
         weights: File that the best epoch's weights go into.
-        disk_limit: What both files count against, or None. Default: None.
+        features: Folder for what frozen backbones make of images, or None to keep that in memory. Default: None.
+        disk_limit: What these files count against, or None. Default: None.
         trained: What was trained already, to be measured only; None trains. Default: None.
         full: Whether validation images are trained on too: all epochs then, and only test images are measured.
             Default: False.
@@ -76,6 +77,7 @@ class Job:
     checkpoint: Path
     resume_from: Path | None
     weights: Path
+    features: Path | None = None
     disk_limit: DiskLimit | None = None
     trained: Trained | None = None
     full: bool = False
@@ -97,19 +99,33 @@ class Ready:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Begun:
+    """The trainer begins with the trial.
+
+    Attributes:
+        dtype_policy: Keras's, that it trains in.
+    """
+
+    trial: int
+    dtype_policy: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress:
     """A sign of life within an epoch, at most twice a second.
 
     Attributes:
-        epoch: The epoch under way, from 1; None while the best weights are evaluated.
+        epoch: The epoch under way, from 1; None while the best weights are evaluated or features are computed.
         fraction: Share of its batches done, 0 to 1.
-        images_per_second: Training speed, or None before it is known.
+        images_per_second: Speed of training, or of computing features; None before it is known.
+        features_of: The backbone whose features are computed, or awaited from another process; None otherwise.
     """
 
     trial: int
     epoch: int | None
     fraction: float
     images_per_second: float | None
+    features_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +214,9 @@ class Result:
     Attributes:
         weights_kept: False where the disk took no more.
         taken_over: Whether it was measured only, see `Job.trained`.
+        features_seconds: What the features of a frozen backbone cost this trial, 0 where all were there; None without
+            a backbone.
+        features_images: Images whose features were computed for it.
         test_classes: (2, n), true and predicted class of each test image; None where they were not measured.
         confusions: Of validation images, like `features`. Default: None, where a trainer has no pictures to show.
     """
@@ -211,6 +230,8 @@ class Result:
     dtype_policy: str
     weights_kept: bool = True
     taken_over: bool = False
+    features_seconds: float | None = None
+    features_images: int = 0
     history: tuple[EpochEnd, ...] = field(repr=False)
     confusions: WorstConfusions | None = field(default=None, repr=False)
     features: Features | None = field(default=None, repr=False)
@@ -253,4 +274,4 @@ class Failure:
     message: str
 
 
-Answer = Ready | Progress | Resumed | EpochEnd | Result | FullResult | Stopped | Failure
+Answer = Ready | Begun | Progress | Resumed | EpochEnd | Result | FullResult | Stopped | Failure

@@ -20,7 +20,7 @@ from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_id
 from sweep.names import nearest
 from sweep.queueing import enqueue_baselines
 from sweep.recipe import RECIPES
-from sweep.samplers import PRUNERS, SAMPLERS
+from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings
 
 NAME = re.compile(r"[^\W_][\w. +-]{0,99}")
 SEED = 43  # the report: "we will set a system seed of 43"
@@ -120,6 +120,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
     pruner = known(settle("pruner", "median"), PRUNERS, "pruner")
     same_sampler = stored is not None and stored.sampler == sampler
     same_pruner = stored is not None and stored.pruner == pruner
+    epochs, batch_size = settle("epochs", recipe.epochs), settle("batch_size", recipe.batch_size)
     seed = settle("seed", SEED)
     limit = settle("limit", None)
     data = DataReference(
@@ -150,14 +151,16 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         color=data.color,
         validation_fraction=VALIDATION_SHARE,
         limit=limit,
-        epochs=settle("epochs", recipe.epochs),
+        epochs=epochs,
         patience=settle("patience", recipe.patience),
-        batch_size=settle("batch_size", recipe.batch_size),
+        batch_size=batch_size,
         seed=seed,
         sampler=sampler,
         sampler_settings=stored.sampler_settings if same_sampler and stored else SAMPLERS[sampler],
         pruner=pruner,
-        pruner_settings=stored.pruner_settings if same_pruner and stored else PRUNERS[pruner],
+        pruner_settings=stored.pruner_settings
+        if same_pruner and stored
+        else pruner_settings(pruner, epochs=epochs, steps=-(-len(split.y_train) // batch_size)),
         weights=weights,
     )
     if study is not None and stored is not None:
@@ -194,6 +197,9 @@ def create_or_resume(prepared: Prepared, store: Store, change: BudgetChange) -> 
     Returns:
         The study, and lines worth telling.
     """
+    stored = _load(store, prepared.name)
+    if stored is not None:
+        stored.get_trials(deepcopy=False)  # thousands take seconds, not under the lock: finished ones are remembered
     with store.lock(prepared.name):
         study = _load(store, prepared.name) or store.create(prepared.name, metric="validation accuracy")
         if read_identity(study) is None:

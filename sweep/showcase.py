@@ -54,10 +54,11 @@ def study_note(
     if now.ended:
         lines.append(f"Ended: {now.ended}.")
     if now.best is not None:
-        title = title_of(now.best.user_attrs, now.best.user_attrs.get("config"))
+        attributes = study.get_trials(deepcopy=False)[now.best.number].user_attrs
+        title = title_of(attributes, attributes.get("config"))
         lines += [
             "",
-            f"**Best: trial {now.best.number}** ({title}), {now.best.value or 0:.2%} of the validation images.",
+            f"**Best: trial {now.best.number}** ({title}), {now.best.value:.2%} of the validation images.",
             "",
             f"    sweep show {name} {now.best.number}",
             f"    sweep export {name} --out model",

@@ -1,15 +1,19 @@
-"""How far a study has come, computed from its trials: the one place that decides whether it has ended."""
+"""How far a study has come, from what its trials come to: the one place that decides whether it has ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
+from storage.tally import Best, CountedStudy, Proposal, Tally
 from sweep.budget import Budget, read_budget
+from sweep.counted import LoadedStudy, tally_of
 from sweep.failures import FailureKind
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
 
 MAX_REPEATS = 20  # proposals in a row that are all known: the space has nothing new to offer
 CONFIRMS = "confirms"  # attribute of a study that trains another one's finalists again, with that one's name
@@ -31,14 +35,14 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Trials by state, and why the study ended, if it did."""
+    """Trials by state, the best, and why the study ended, if it did."""
 
     complete: int
     pruned: int
     running: int
     waiting: int
     failed: int
-    best: FrozenTrial | None
+    best: Best | None
     ended: End | None
 
     @property
@@ -47,44 +51,49 @@ class Standing:
         return self.complete + self.pruned
 
 
-def standing(trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[str, Any]) -> Standing:
-    """Compute where a study stands.
+def standing(trials: "Sequence[FrozenTrial]", budget: Budget, attributes: Mapping[str, Any]) -> Standing:
+    """Compute where a study stands from its trials.
 
     Args:
         trials: All its trials, ordered by number.
         budget: The rules in force.
         attributes: The study's user attributes.
     """
-    counts = dict.fromkeys(TrialState, 0)
-    for trial in trials:
-        counts[trial.state] += 1
-    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE and trial.value is not None]
-    best = max(complete, key=lambda trial: (trial.value, -trial.number), default=None)
-    result = Standing(
-        complete=counts[TrialState.COMPLETE],
-        pruned=counts[TrialState.PRUNED],
-        running=counts[TrialState.RUNNING],
-        waiting=counts[TrialState.WAITING],
-        failed=counts[TrialState.FAIL],
-        best=best,
+    return _judge(tally_of(trials, proposals=MAX_REPEATS), budget, attributes)
+
+
+def standing_of(study: "optuna.Study") -> Standing:
+    """Where a study stands now."""
+    return counted_standing(LoadedStudy(study))
+
+
+def counted_standing(study: CountedStudy) -> Standing:
+    """Where a study stands now, whichever way its trials are counted."""
+    return _judge(study.tally(proposals=MAX_REPEATS), read_budget(study), study.user_attrs)
+
+
+def _judge(tally: Tally, budget: Budget, attributes: Mapping[str, Any]) -> Standing:
+    now = Standing(
+        complete=tally.states["COMPLETE"],
+        pruned=tally.states["PRUNED"],
+        running=tally.states["RUNNING"],
+        waiting=tally.states["WAITING"],
+        failed=tally.states["FAIL"],
+        best=tally.best,
         ended=None,
     )
-    return Standing(**(vars(result) | {"ended": _ended(result, trials, budget, attributes)}))
+    return replace(now, ended=_ended(now, tally, budget, attributes))
 
 
-def standing_of(study: optuna.Study) -> Standing:
-    """Where a study stands now."""
-    return standing(study.get_trials(deepcopy=False), read_budget(study), study.user_attrs)
-
-
-def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attributes: Mapping[str, Any]) -> End | None:
-    if budget.until is not None and now.best is not None and (now.best.value or 0.0) >= budget.until:
+def _ended(now: Standing, tally: Tally, budget: Budget, attributes: Mapping[str, Any]) -> End | None:
+    if budget.until is not None and now.best is not None and now.best.value >= budget.until:
         return End.UNTIL
     if now.finished >= budget.trials:
         return End.TRIALS
-    if _failures_in_a_row(trials, attributes) >= budget.max_failures:
+    if _failures_in_a_row(tally, attributes) >= budget.max_failures:
         return End.FAILURES
-    if now.waiting == 0 and _repeats_in_a_row(trials) >= MAX_REPEATS:  # what waits was not proposed by the sampler
+    # What waits was not proposed by the sampler.
+    if now.waiting == 0 and _repeats_in_a_row(tally.last_proposals) >= MAX_REPEATS:
         return End.EXHAUSTED
     if CONFIRMS in attributes and now.waiting == now.running == 0:  # nothing is drawn in it
         return End.EXHAUSTED
@@ -94,26 +103,19 @@ def _ended(now: Standing, trials: Sequence[FrozenTrial], budget: Budget, attribu
     return None
 
 
-def counted_failures(trials: Sequence[FrozenTrial]) -> int:
+def counted_failures(trials: "Sequence[FrozenTrial]") -> int:
     """Failed trials that speak against the study: interruptions and repeats do not."""
-    return sum(_is_counted(trial) for trial in trials)
+    return _counted(tally_of(trials, proposals=0).failures)
 
 
-def _is_counted(trial: FrozenTrial) -> bool:
-    return trial.state is TrialState.FAIL and trial.user_attrs.get("failure") not in NOT_COUNTED
+def _counted(failures: Mapping[str | None, int]) -> int:
+    return sum(trials for kind, trials in failures.items() if kind not in NOT_COUNTED)
 
 
-def _failures_in_a_row(trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> int:
-    # In the order of their beginnings: the clocks of hosts, which date the ends, may be apart.
-    ended = [trial for trial in reversed(trials) if trial.state.is_finished()]
-    failures = 0
-    for trial in ended:
-        if trial.state is not TrialState.FAIL:
-            break
-        failures += _is_counted(trial)
+def _failures_in_a_row(tally: Tally, attributes: Mapping[str, Any]) -> int:
     # A start takes up a study that its failures had ended: those before it are forgiven.
     forgiven = max((event["failures"] for event in attributes_of_runs(attributes, "start")), default=0)
-    return min(failures, counted_failures(trials) - forgiven)
+    return min(_counted(tally.failures_in_a_row), _counted(tally.failures) - forgiven)
 
 
 def attributes_of_runs(attributes: Mapping[str, Any], event: str) -> list[Mapping[str, Any]]:
@@ -122,15 +124,5 @@ def attributes_of_runs(attributes: Mapping[str, Any], event: str) -> list[Mappin
     return [attributes[key] for key in keys if attributes[key]["event"] == event]
 
 
-def _repeats_in_a_row(trials: Sequence[FrozenTrial]) -> int:
-    drawn = sorted(
-        (trial for trial in trials if "draw" in trial.user_attrs and trial.state.is_finished()),
-        key=lambda trial: (trial.user_attrs["draw"], trial.number),
-        reverse=True,
-    )
-    repeats = 0
-    for trial in drawn:
-        if "reused_from" not in trial.user_attrs and trial.user_attrs.get("failure") != FailureKind.REPEAT:
-            break
-        repeats += 1
-    return repeats
+def _repeats_in_a_row(last: Sequence[Proposal]) -> int:
+    return sum(1 for _ in takewhile(lambda each: each.reused or each.failure == FailureKind.REPEAT, last))

@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import optuna
-from optuna.trial import FrozenTrial, TrialState
+from typing import TYPE_CHECKING
 
 from storage import Location
 from storage.artifacts import Artifacts, artifacts_folder
 from sweep.disk_limit import CHECKPOINTS, WEIGHTS, size_of
+
+if TYPE_CHECKING:  # who only measures files does without Optuna, which takes long to import
+    import optuna
+    from optuna.trial import FrozenTrial
 
 CHECKPOINT_SUFFIX = ".npz"
 WEIGHTS_SUFFIX = ".weights.npz"
@@ -52,7 +54,7 @@ class TrialFiles:
         """The weights of what is no trial; no rule removes them."""
         return self._weights / f"{name}{WEIGHTS_SUFFIX}"
 
-    def surplus(self, study: optuna.Study, *, keep: int) -> list[Path]:
+    def surplus(self, study: "optuna.Study", *, keep: int) -> list[Path]:
         """Files that no rule keeps.
 
         Checkpoints are kept for trials that run, or that a waiting or running trial retries; weights for reported
@@ -65,16 +67,16 @@ class TrialFiles:
         # Listed before the trials are read: a file that a trial claimed meanwhile writes is not in the list.
         checkpoints, weights = _files_in(self._checkpoints), _files_in(self._weights)
         trials = study.get_trials(deepcopy=False)
-        running = {trial.number for trial in trials if trial.state is TrialState.RUNNING}
+        running = {trial.number for trial in trials if trial.state.name == "RUNNING"}
         # Of running ones too: their trainer may not have read it yet.
-        retried = _retried(trials, TrialState.WAITING, TrialState.RUNNING)
+        retried = _retried(trials, "WAITING", "RUNNING")
         kept = running | numbers_to_keep(trials, keep=keep)
         return [
             *(path for path in checkpoints if _number_of(path) not in running | retried | {None}),
             *(path for path in weights if _number_of(path) not in kept | {None}),
         ]
 
-    def expendable(self, study: optuna.Study) -> dict[Path, str]:
+    def expendable(self, study: "optuna.Study") -> dict[Path, str]:
         """What may go where the disk is limited, in that order, with words for each.
 
         Weights from the worst value upwards, those of reported experiments included, but never the best that are
@@ -85,7 +87,7 @@ class TrialFiles:
         """
         trials = study.get_trials(deepcopy=False)
         here = [trial.number for trial in _from_best(trials) if self.weights(trial.number).exists()]
-        retried = _retried(trials, TrialState.WAITING) - _retried(trials, TrialState.RUNNING)
+        retried = _retried(trials, "WAITING") - _retried(trials, "RUNNING")
         waiting = [number for number in sorted(retried) if self.checkpoint(number).exists()]
         return {self.weights(number): f"weights of trial {number}" for number in reversed(here[1:])} | {
             self.checkpoint(number): f"checkpoint of trial {number}" for number in waiting
@@ -115,7 +117,7 @@ def study_folders(home: Path, location: Location) -> Iterator[tuple[Path, str]]:
                 yield path, name
 
 
-def numbers_to_keep(trials: Iterable[FrozenTrial], *, keep: int) -> set[int]:
+def numbers_to_keep(trials: "Iterable[FrozenTrial]", *, keep: int) -> set[int]:
     """Trials whose weights are kept: complete reported experiments and confirmations, and the best `keep` of all."""
     trained = _from_best(trials)
     best = trained[:keep]
@@ -123,18 +125,18 @@ def numbers_to_keep(trials: Iterable[FrozenTrial], *, keep: int) -> set[int]:
     return lasting | {trial.number for trial in best}
 
 
-def _retried(trials: Iterable[FrozenTrial], *states: TrialState) -> set[int]:
+def _retried(trials: "Iterable[FrozenTrial]", *states: str) -> set[int]:
     """Numbers of the trials that those in these states retry."""
-    numbers = (trial.user_attrs.get("retry_of") for trial in trials if trial.state in states)
+    numbers = (trial.user_attrs.get("retry_of") for trial in trials if trial.state.name in states)
     return {number for number in numbers if number is not None}
 
 
-def _from_best(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+def _from_best(trials: "Iterable[FrozenTrial]") -> "list[FrozenTrial]":
     """Complete trials that were trained, the best first; of equal ones the first."""
     trained = [
         trial
         for trial in trials
-        if trial.state is TrialState.COMPLETE and trial.value is not None and "reused_from" not in trial.user_attrs
+        if trial.state.name == "COMPLETE" and trial.value is not None and "reused_from" not in trial.user_attrs
     ]
     return sorted(trained, key=lambda trial: (-(trial.value or 0.0), trial.number))
 

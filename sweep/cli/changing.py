@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import typer
-from optuna.trial import TrialState
 
 from search_spaces import Configuration, SearchSpace, find_space
+from sweep.cli.counting import open_studies
 from sweep.cli.options import Place
 from sweep.cli.place import reading_store, writing_store
 from sweep.cli.streams import notes
@@ -41,12 +41,10 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
 
 def stop(name: str, place: Place) -> None:
     """Ask the study's workers to give their trials back and leave."""
-    with reading_store(place) as store:
-        store.load(name)  # an unknown name creates nothing
+    with open_studies(place) as studies:
+        running = studies.study(name).states()["RUNNING"]  # an unknown name creates nothing
     with writing_store(place) as store:
-        study = store.load(name)
-        running = len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-        record_stop(study)
+        record_stop(store.load(name))
     notes.print(f"Asked the workers of '{name}' to stop; {running} running trials will wait again within 10 seconds.")
 
 

@@ -22,9 +22,9 @@ def families(*, place: Place, json: JsonOption = False) -> None:
 @expand
 def studies(*, place: Place, json: JsonOption = False) -> None:
     """List the stored studies."""
-    from sweep.cli import reading
+    from sweep.cli import progress
 
-    reading.studies(place, json)
+    progress.studies(place, json)
 
 
 @app.command()
@@ -70,9 +70,17 @@ def start(
     ] = False,
 ) -> None:
     """Create or resume a study, and work on it."""
-    from sweep.cli import working
+    from contextlib import ExitStack
 
-    raise typer.Exit(working.start(terms, limits, work, means, place, timeout=timeout, dry_run=dry_run))
+    from sweep.worker.early import early_trainers
+
+    # Before all the rest is imported, and the data read: importing Keras takes longer than both.
+    with ExitStack() as stack:
+        early = [] if dry_run else stack.enter_context(early_trainers(work.slots, logs=place.home / "logs"))
+        from sweep.cli import working
+
+        code = working.start(terms, limits, work, means, place, timeout=timeout, dry_run=dry_run, early=early)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -95,11 +103,19 @@ def stop(study: StudyArgument, *, place: Place) -> None:
 
 @app.command()
 @expand
-def status(study: StudyArgument, *, place: Place, json: JsonOption = False) -> None:
+def status(
+    study: StudyArgument,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every 2 seconds until the study has ended.")
+    ] = False,
+    place: Place,
+    json: JsonOption = False,
+) -> None:
     """Say how far a study has come."""
-    from sweep.cli import reading
+    from sweep.cli import progress
 
-    reading.status(study, place, json)
+    progress.status(study, place, json=json, follow=watch)
 
 
 @app.command()

@@ -25,6 +25,7 @@ from sweep.confirming.results import Confirmation, Spread, confirmations
 from sweep.documents import to_json
 from sweep.duration import format_duration
 from sweep.estimate import Estimator
+from sweep.feature_files import features_folder
 from sweep.messages import Job
 from sweep.preparation import Prepared, prepare_to_join
 from sweep.runs import record_begin
@@ -126,6 +127,7 @@ def _train_full(
             checkpoint=checkpoint,
             resume_from=resume_from,
             weights=weights,
+            features=features_folder(place.home, store.location),
             full=True,
         )
 

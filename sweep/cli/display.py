@@ -51,6 +51,7 @@ class LineDisplay(Observer):
         self._promised = remaining()
         self._began = time.monotonic()
         self._durations: list[float] = []
+        self._told_features_of: set[int] = set()  # trials for which that was said
 
     def __enter__(self) -> Self:
         self.note("A trainer is starting; importing Keras takes some seconds.")
@@ -70,7 +71,10 @@ class LineDisplay(Observer):
         self.note(f"trial {work.number}  started   {work.title}")
 
     def progress(self, work: Work, progress: Progress) -> None:
-        """Nothing, but once: how long it will take, as soon as it is known."""
+        """Nothing, but once: how long it will take, as soon as it is known, and that features are computed first."""
+        if progress.features_of is not None and work.number not in self._told_features_of:
+            self._told_features_of.add(work.number)
+            self.note(f"trial {work.number}  features of {progress.features_of} are computed, once for all trials")
         if self._promised is None:
             self._promised = self._remaining()
             if self._promised is not None:
@@ -173,7 +177,10 @@ class LiveDisplay(LineDisplay):
             done = float(len(work.history))
             phase = f"epoch {min(len(work.history) + 1, work.job.epochs)}/{work.job.epochs}"
             speed = ""
-            if progress is not None and progress.epoch is None:
+            if progress is not None and progress.features_of is not None:
+                phase = f"features of {progress.features_of}  {100 * progress.fraction:.0f} %"
+                speed = f"{progress.images_per_second:.0f} images/s" if progress.images_per_second else ""
+            elif progress is not None and progress.epoch is None:
                 phase, done = "measuring", float(work.job.epochs)
             elif progress is not None:
                 done = max(done, progress.epoch - 1 + progress.fraction if progress.epoch else done)

@@ -31,6 +31,7 @@ KINDS = {
     Why.DRAFT: ("draft left behind", "drafts left behind"),
     Why.STUDY: ("file or folder of a study that is gone", "files and folders of studies that are gone"),
     Why.WORKER: ("mark of a worker that is gone", "marks of workers that are gone"),
+    Why.FEATURES: ("file of features that no study still trains on", "files of features that no study still trains on"),
 }
 
 

@@ -16,11 +16,9 @@ from sweep.cli.options import Place
 from sweep.cli.place import reading_store
 from sweep.cli.streams import notes, out
 from sweep.cli.tables import MARKS, trials_table
-from sweep.documents import status_document, study_document, to_json, trial_document, trial_documents
+from sweep.documents import to_json, trial_document, trial_documents
 from sweep.errors import UsageError
-from sweep.housekeeping import counted
 from sweep.identity import read_identity
-from sweep.sizes import format_bytes
 from sweep.titles import title_of
 from sweep.trial_files import TrialFiles
 
@@ -54,24 +52,6 @@ def families(json: bool) -> None:
     out.print(table)
 
 
-def studies(place: Place, json: bool) -> None:
-    """What is stored."""
-    with reading_store(place) as store:
-        rows = [study_document(store.load(name)) for name in store.study_names()]
-    if json:
-        _print_json(rows)
-        return
-    if not rows:
-        notes.print("No study yet. Begin one: sweep start --family grouped")
-        return
-    table = Table(header_style="bold", pad_edge=False, box=None)
-    for heading in rows[0]:
-        table.add_column(heading, justify="left" if heading in ("study", "family") else "right")
-    for row in rows:
-        table.add_row(*("-" if value is None else str(value) for value in row.values()))
-    out.print(table)
-
-
 def data(place: Place, *, dataset: str, data_dir: Path | None, image_size: int | None, color: bool, json: bool) -> None:
     """Get the data and say what it is."""
     from sweep.data.dataset import DataReference, load_dataset  # scikit-learn and pillow: this command alone
@@ -102,33 +82,6 @@ def data(place: Place, *, dataset: str, data_dir: Path | None, image_size: int |
     out.print(f"{len(found.y_train):,} training and {len(found.y_test):,} test images, {height}x{width}x{channels}")
     out.print(f"{len(found.labels)} classes: {', '.join(found.labels)}", soft_wrap=True)
     out.print(f"SHA-256 {found.sha256}", soft_wrap=True)
-
-
-def status(name: str, place: Place, json: bool) -> None:
-    """How far a study has come."""
-    with reading_store(place) as store:
-        study = store.load(name)
-        document = status_document(study, TrialFiles(place.home, name, store.location))
-        running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
-    if json:
-        _print_json(document)
-        return
-    look = " (quick look: no verdict on the report)" if document["quick_look"] else ""
-    out.print(f"{name}{look}", style="bold")
-    complete, pruned = document["complete"], document["pruned"]
-    out.print(f"finished  {complete + pruned} of {document['trials_wanted']}: {complete} complete, {pruned} pruned")
-    out.print(f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed")
-    if document["best"] is not None:
-        best = document["best"]
-        out.print(f"best      {100 * best['value']:.1f} % validation accuracy, trial {best['number']}")
-    if document["disk_bytes"] is not None:
-        out.print(f"disk      {format_bytes(document['disk_bytes'])} in checkpoints and weights")
-    if document["epochs_saved"]:
-        out.print(f"saved     {counted(document['epochs_saved'], 'epoch')} by pruning")
-    out.print(f"ends      {_rules(document)}")
-    out.print(f"ended     {document['ended'] or 'not yet'}")
-    for trial in running:
-        out.print(f"running   trial {trial.number}: {_running(trial)}")
 
 
 def trials(name: str, place: Place, *, json: bool, csv: bool) -> None:
@@ -197,22 +150,6 @@ def _study_and_space(store: Store, name: str) -> tuple[optuna.Study, SearchSpace
         return study, None if identity is None else find_space(identity.family, without=identity.without)
     except UnknownFamilyError:
         return study, None  # a registered family that is not installed here: its trials can still be read
-
-
-def _rules(document: dict[str, Any]) -> str:
-    rules = [f"at {document['trials_wanted']} finished trials"]
-    if document["until"] is not None:
-        rules.append(f"at a validation accuracy of {document['until']}")
-    rules.append(f"after {document['max_failures']} failures in a row")
-    return ", ".join(rules)
-
-
-def _running(trial: optuna.trial.FrozenTrial) -> str:
-    title = title_of(trial.user_attrs, trial.user_attrs.get("config"))
-    if not trial.intermediate_values:
-        return f"{title}, first epoch"
-    epoch = max(trial.intermediate_values)
-    return f"{title}, epoch {epoch} done, {100 * trial.intermediate_values[epoch]:.1f} %"
 
 
 def _print_json(document: Any) -> None:

@@ -12,6 +12,7 @@ from sweep.disk_limit import DiskLimit
 from sweep.environment import default_slots
 from sweep.errors import UsageError
 from sweep.estimate import Estimator, study_seconds
+from sweep.feature_files import features_folder
 from sweep.names import nearest
 from sweep.preparation import Prepared
 from sweep.standing import CONFIRMS, End, standing_of
@@ -19,6 +20,7 @@ from sweep.trial_files import TrialFiles
 from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.liveness import marks_folder
 from sweep.worker.loop import Worker
+from sweep.worker.trainer_process import TrainerProcess
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
@@ -43,6 +45,7 @@ def work_on(
     place: Place,
     estimator: Estimator,
     deadline: float | None,
+    early: list[TrainerProcess] | None = None,
 ) -> RunEnd:
     """Work on a study until it ends or is told to stop, and show it.
 
@@ -54,6 +57,7 @@ def work_on(
         place: Where this host keeps files.
         estimator: What is known of this machine's speed.
         deadline: When this run's time is over, by this host's monotonic clock; None: never.
+        early: Trainers that were started already; those that are used are taken off the list. Default: none.
     """
     now = standing_of(study)
     if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED):
@@ -72,6 +76,7 @@ def work_on(
         slots=work.slots,
         files=TrialFiles(place.home, prepared.name, store.location),
         confirmed=None if confirmed is None else TrialFiles(place.home, confirmed, store.location),
+        features=features_folder(place.home, store.location),
         disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
         logs=place.home / "logs",
         marks=marks_folder(place.home, store.location),
@@ -87,7 +92,7 @@ def work_on(
         remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
     )
     with display:
-        return Worker(assignment, observer=display, estimator=estimator).run()
+        return Worker(assignment, observer=display, estimator=estimator, early=early).run()
 
 
 def exit_code(end: RunEnd) -> int:

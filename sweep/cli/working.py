@@ -21,6 +21,7 @@ from sweep.preparation import Prepared, Request, create_or_resume, prepare, prep
 from sweep.runs import record_begin, running_deadline
 from sweep.standing import End, standing_of
 from sweep.worker.assignment import RunEnd
+from sweep.worker.trainer_process import TrainerProcess
 
 JOIN_SECONDS = 30.0  # how long `join` waits for a study that another host is creating
 POLL_SECONDS = 0.5
@@ -47,8 +48,9 @@ def start(
     *,
     timeout: str | None,
     dry_run: bool,
+    early: list[TrainerProcess],
 ) -> int:
-    """Create or resume a study and work on it; returns the exit code."""
+    """Create or resume a study and work on it, with trainers that were started already; returns the exit code."""
     change, request = _change(limits), _request(terms, means)
     began, timeout_seconds = time.monotonic(), None if timeout is None else parse_duration(timeout)
     check_precision(work.precision)
@@ -66,7 +68,7 @@ def start(
         ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
         deadline = None if ends is None else store.now() + ends - time.monotonic()
         record_begin(study, "start", deadline=deadline)
-        return _told(store, prepared, work_on(prepared, store, study, work, place, estimator, ends), place)
+        return _told(store, prepared, work_on(prepared, store, study, work, place, estimator, ends, early), place)
 
 
 def join(name: str, work: Work, means: Means, place: Place) -> int:

@@ -16,6 +16,7 @@ from sweep.baselines import Comparison, compare, why_nothing
 from sweep.budget import Budget, read_budget
 from sweep.confirming.full import FullModel, find_full
 from sweep.confirming.results import Confirmation, confirmations
+from sweep.counted import LoadedStudy
 from sweep.documents import status_document, trial_document
 from sweep.errors import UsageError
 from sweep.identity import Identity, read_identity
@@ -235,7 +236,7 @@ def gather(
         identity=identity,
         budget=read_budget(study),
         standing=standing_of(study),
-        status=status_document(study),
+        status=status_document(LoadedStudy(study)),
         runs=tuple(value for _, value in events),
         trials=tuple(_trial(trial, space) for trial in study.get_trials(deepcopy=False)),
         comparisons=comparisons,

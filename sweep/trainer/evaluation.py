@@ -85,7 +85,7 @@ def project(predictions: Predictions, labels: np.ndarray) -> Features:
     points = np.zeros((len(features), 2))
     explained = 0.0
     if min(features.shape) >= 2 and np.isfinite(features).all() and float(features.var()) > 0:
-        axes = PCA(n_components=2, svd_solver="full").fit(features)
+        axes = PCA(n_components=2, svd_solver="covariance_eigh").fit(features)
         points = axes.transform(features)
         explained = float(axes.explained_variance_ratio_.sum())
     return Features(

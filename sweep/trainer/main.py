@@ -3,6 +3,7 @@
 Started by a worker as `python -m sweep.trainer.main FD`; FD is its end of a duplex pipe.
 """
 
+import gc
 import os
 import queue
 import sys
@@ -53,6 +54,8 @@ def main() -> None:
 
     trainer = Trainer(send=mailbox.send, is_stopped=mailbox.is_stopped)
     mailbox.send(Ready(backend=trainer.backend, device=trainer.device))
+    gc.collect()
+    gc.freeze()  # Keras stays: looking through all of it after every trial would take a fifth of a second
     while True:
         trainer.run(mailbox.jobs.get())
 

@@ -40,9 +40,9 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
         self._images = images
         self._send = send
         self._is_stopped = is_stopped
-        self._steps = math.ceil(images / job.batch_size)
         self._epoch: int | None = None
         self._batch_end = 0.0
+        self._done = 0  # images of the epoch
         self._last_progress = 0.0
         self._timed_images = 0
         self._timed_seconds = 0.0
@@ -51,23 +51,24 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
     def images_per_second(self) -> float | None:
         """Training speed without compilation and validation; None before the second batch.
 
-        The first batch of every epoch is left out: in the first epoch it holds the compilation.
+        The first call of every epoch is left out: in the first epoch it holds the compilation.
         """
         return self._timed_images / self._timed_seconds if self._timed_seconds > 0 else None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the epoch's clock."""
-        self._epoch = epoch + 1
+        self._epoch, self._done = epoch + 1, 0
         self._epoch_start = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Report progress, stop if asked."""
         now = time.perf_counter()
-        if batch > 0:
-            self._timed_images += min(self._job.batch_size, self._images - batch * self._job.batch_size)
+        done = min((batch + 1) * self._job.batch_size, self._images)  # several batches may have gone together
+        if self._done > 0:
+            self._timed_images += done - self._done
             self._timed_seconds += now - self._batch_end
-        self._batch_end = now
-        self._alive((batch + 1) / self._steps)
+        self._done, self._batch_end = done, now
+        self._alive(done / self._images)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Stop if asked."""
@@ -101,17 +102,38 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
         self.history.append(end)
         self._send(end)
 
+    def computing(self, backbone: str, fraction: float, images_per_second: float | None) -> None:
+        """Say that a backbone's features are being computed, or waited for; stop if asked.
+
+        Args:
+            backbone: Its name.
+            fraction: Share done, 0 to 1.
+            images_per_second: Speed, or None before it is known.
+
+        Raises:
+            TrialStoppedError: If the worker asked to end the trial.
+        """
+        self._tell(
+            Progress(
+                trial=self._job.trial,
+                epoch=None,
+                fraction=fraction,
+                images_per_second=images_per_second,
+                features_of=backbone,
+            )
+        )
+
     def _alive(self, fraction: float) -> None:
+        self._tell(
+            Progress(
+                trial=self._job.trial, epoch=self._epoch, fraction=fraction, images_per_second=self.images_per_second
+            )
+        )
+
+    def _tell(self, progress: Progress) -> None:
         if self._is_stopped(self._job.trial):
             raise TrialStoppedError
         now = time.monotonic()
         if now - self._last_progress >= PROGRESS_SECONDS:
             self._last_progress = now
-            self._send(
-                Progress(
-                    trial=self._job.trial,
-                    epoch=self._epoch,
-                    fraction=fraction,
-                    images_per_second=self.images_per_second,
-                )
-            )
+            self._send(progress)

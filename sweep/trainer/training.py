@@ -9,11 +9,11 @@ import keras
 import numpy as np
 
 from search_spaces import ConfigurationError
-from search_spaces.build import build_model
+from search_spaces.build import build_head, build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import Answer, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
+from sweep.messages import Answer, Begun, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.best_epoch import BestEpoch
 from sweep.trainer.checkpoints import (
@@ -23,8 +23,10 @@ from sweep.trainer.checkpoints import (
     fingerprint,
 )
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
+from sweep.trainer.frozen import FrozenFeatures
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
+from sweep.trainer.step import compile_model
 from sweep.trainer.weights import WeightsError, read_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 class Trainer:
     """Runs jobs one after the other; the images of a study stay in memory between them.
+
+    Behind a frozen backbone only the head is trained, on the backbone's features.
 
     Args:
         send: Sends one answer to the worker.
@@ -43,6 +47,7 @@ class Trainer:
         self.device = _device()
         self._send = send
         self._is_stopped = is_stopped
+        self._frozen = FrozenFeatures()
         self._images: tuple[tuple[DataReference, int, int | None], Split] | None = None
 
     def run(self, job: Job) -> None:
@@ -58,6 +63,7 @@ class Trainer:
         except Exception as error:  # noqa: BLE001 - one trial's failure must not end the sweep
             traceback.print_exc()  # to the trainer's log
             answer = Failure(trial=job.trial, kind=_kind(error), message=_first_line(error))
+        self._frozen.release()
         keras.utils.clear_session()
         gc.collect()
         self._send(answer)
@@ -70,17 +76,14 @@ class Trainer:
             images = images.with_all_for_training()
         reporter = Reporter(job, images=len(images.y_train), send=self._send, is_stopped=self._is_stopped)
         if job.trained is not None and (model := _taken_over(job, job.trained)) is not None:
-            return _measured(job, model, images, reporter, job.trained, taken_over=True)
-        policy = dtype_policy(job.precision)
+            return _measured(job, model, images, reporter, job.trained, self._frozen, taken_over=True)
+        policy = dtype_policy(job.precision, job.data.cache_dir)
+        self._send(Begun(trial=job.trial, dtype_policy=policy))
+        seen = self._frozen.of_split(job, images, policy, reporter)  # before the network: it sets seeds, too
         model = _build(job, policy)
-        model.compile(
-            optimizer="adam",
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile="auto" if self.backend == "jax" else False,  # XLA is 12 times slower on processors
-        )
+        compile_model(model, job.plan, batch_size=job.batch_size, images=len(images.y_train))
         best = BestEpoch(patience=job.patience)
-        self._fit(model, job, images, reporter, best)
+        self._fit(model, job, seen, reporter, best)
         if not job.full:
             best.restore(model)
         if policy != "float32":
@@ -95,7 +98,7 @@ class Trainer:
             images_per_second=reporter.images_per_second,
             dtype_policy=policy,
         )
-        return _measured(job, model, images, reporter, done)
+        return _measured(job, model, images, reporter, done, self._frozen)
 
     def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter, best: BestEpoch) -> None:
         batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
@@ -159,10 +162,10 @@ def _device() -> str:
 
 
 def _build(job: Job, policy: str) -> keras.Model:
-    """The job's network under a dtype policy, with the weights that its seed begins with."""
+    """What is trained of the job's network, under a dtype policy, with the weights that its seed begins with."""
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(job.seed)
-    return build_model(job.plan, backbone_weights=job.backbone_weights)
+    return build_model(job.plan) if job.plan.backbone is None else build_head(job.plan)
 
 
 def _taken_over(job: Job, trained: Trained) -> keras.Model | None:
@@ -177,13 +180,21 @@ def _taken_over(job: Job, trained: Trained) -> keras.Model | None:
 
 
 def _measured(
-    job: Job, model: keras.Model, images: Split, reporter: Reporter, trained: Trained, *, taken_over: bool = False
+    job: Job,
+    model: keras.Model,
+    images: Split,
+    reporter: Reporter,
+    trained: Trained,
+    frozen: FrozenFeatures,
+    *,
+    taken_over: bool = False,
 ) -> Result | FullResult:
-    """Write a float32 network's weights and run it over the held-out images."""
+    """Write a float32 network's weights and run it over the held-out images, or over their features."""
     with disk_problems_logged():
         write_weights(model, job)
     viewed = with_features(model)
-    test = predict(viewed, images.x_test, reporter) if job.evaluate_test or job.full else None
+    validation_images, test_images = frozen.held_out(job, images, reporter)
+    test = predict(viewed, test_images, reporter) if test_images is not None else None
     measured = None if test is None else measure(model, test, images.y_test)
     if job.full and measured is not None:
         return FullResult(
@@ -196,7 +207,7 @@ def _measured(
             dtype_policy=trained.dtype_policy,
             history=trained.history,
         )
-    validation = predict(viewed, images.x_validation, reporter)
+    validation = predict(viewed, validation_images, reporter)
     return Result(
         trial=job.trial,
         best_epoch=trained.best_epoch,
@@ -207,6 +218,8 @@ def _measured(
         dtype_policy=trained.dtype_policy,
         weights_kept=job.weights.exists(),
         taken_over=taken_over,
+        features_seconds=None if job.plan.backbone is None else frozen.seconds,
+        features_images=frozen.images,
         history=trained.history,
         confusions=worst_confusions(validation, images.x_validation, images.y_validation),
         features=project(validation, images.y_validation),

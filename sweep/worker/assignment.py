@@ -29,6 +29,7 @@ class Assignment:
         backbone_weights: Weights file of each backbone; empty for random ones.
         files: Where trials keep checkpoints, weights and artifacts.
         confirmed: Those of the study that this one confirms, or None.
+        features: Folder of what frozen backbones make of images; all studies of the store share it.
         disk_limit: What the files of this host's home may take, or None.
         logs: Folder of the trainers' logs.
         marks: Folder where this host's workers show that they live.
@@ -46,6 +47,7 @@ class Assignment:
     slots: int | None
     files: TrialFiles
     confirmed: TrialFiles | None
+    features: Path
     disk_limit: DiskLimit | None
     logs: Path
     marks: Path
@@ -90,6 +92,7 @@ def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str
         checkpoint=files.checkpoint(number),
         resume_from=None if retried is None else files.checkpoint(retried),
         weights=files.weights(number),
+        features=on.features,
         disk_limit=on.disk_limit,
         trained=_trained(on, number, attributes),
     )

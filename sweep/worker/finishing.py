@@ -43,6 +43,13 @@ class Finishing:
         self._note = note
         self._untold: set[int] = set()  # trials that ended, and whose figures are being drawn
         self._refresh_after = 0.0  # monotonic seconds
+        self._is_prepared = False
+
+    def prepare(self) -> None:
+        """Get ready to draw while the first trial trains."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self._draw(evidence.prepare, lambda _: None)
 
     @property
     def is_behind(self) -> bool:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sweep.environment import git_commit, host_name, versions
 from sweep.failures import FailureKind
 from sweep.identity import Identity
-from sweep.messages import HISTORY_COLUMNS, EpochEnd, Evaluation, Job, Ready, Result
+from sweep.messages import HISTORY_COLUMNS, Begun, EpochEnd, Evaluation, Job, Ready, Result
 from sweep.metrics import scores
 from sweep.queueing import requeue
 from sweep.test_classes import TEST_CLASSES, pack
@@ -45,6 +45,11 @@ def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Read
         }
         | ({"weights": identity.weights} if identity.weights is not None else {}),
     )
+
+
+def write_begun(trial: optuna.Trial, begun: Begun) -> None:
+    """Record what the trainer computes in: a pruned trial has it too."""
+    _write(trial, {"dtype_policy": begun.dtype_policy})
 
 
 def write_resumed(trial: optuna.Trial, history: tuple[EpochEnd, ...]) -> None:
@@ -92,6 +97,7 @@ def write_result(study: optuna.Study, trial: optuna.Trial, result: Result, *, co
             "dtype_policy": result.dtype_policy,
             "history": _columns(result.history),
         }
+        | ({} if result.features_seconds is None else {"features_seconds": result.features_seconds})
         | measures("val_", result.validation)
         | (measures("test_", result.test) if result.test is not None else {})
         | ({TEST_CLASSES: pack(result.test_classes)} if confirms and result.test_classes is not None else {})

@@ -16,7 +16,7 @@ from storage.engines import GRACE_SECONDS
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import Answer, EpochEnd, FullResult, Progress, Ready, Resumed, Stopped
+from sweep.messages import Answer, Begun, EpochEnd, FullResult, Progress, Ready, Resumed, Stopped
 from sweep.runs import record_end, stops
 from sweep.standing import End
 from sweep.titles import title_of
@@ -31,6 +31,7 @@ from sweep.worker.liveness import WorkerMark
 from sweep.worker.observer import Observer
 from sweep.worker.outcomes import Outcomes
 from sweep.worker.slots import Slot, Work, open_slots
+from sweep.worker.trainer_process import TrainerProcess
 
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
@@ -46,12 +47,21 @@ class Worker:
         assignment: The study and the means.
         observer: Who watches.
         estimator: Learns the machine's speed.
+        early: Trainers that were started already; they are taken off the list. Default: none.
     """
 
-    def __init__(self, assignment: Assignment, *, observer: Observer, estimator: Estimator) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        *,
+        observer: Observer,
+        estimator: Estimator,
+        early: list[TrainerProcess] | None = None,
+    ) -> None:
         self._on = assignment
         self._observer = observer
         self._estimator = estimator
+        self._early = early
         self._end: RunEnd | None = None
         self._leave_by = float("inf")  # monotonic seconds
         self._known_stops = stops(assignment.study)
@@ -71,7 +81,7 @@ class Worker:
             WorldError: If trainers cannot be started.
         """
         handlers = {name: signal.signal(name, self._on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
-        self._slots = open_slots(self._on.slots, logs=self._on.logs)
+        self._slots = open_slots(self._on.slots, logs=self._on.logs, early=self._early)
         self._beats = Beats(self._on.store)
         self._books = Bookkeeper(self._wake)
         self._drawing, self._showing = Lane("drawing", self._wake), Lane("showing", self._wake)
@@ -256,6 +266,7 @@ class Worker:
         if ready is not None:
             self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready))
         slot.begin(work)
+        self._finishing.prepare()
         self._observer.trial_started(work)
 
     # Trainers' answers
@@ -269,8 +280,10 @@ class Worker:
         if work is None or answer.trial != work.number:
             return
         if isinstance(answer, Progress):
-            self._estimator.learn(work.plan, answer.images_per_second)
+            self._estimator.learn(work.plan, answer.images_per_second, frozen=answer.features_of is not None)
             self._observer.progress(work, answer)
+        elif isinstance(answer, Begun):
+            self._call(functools.partial(ledger.write_begun, work.trial, answer))
         elif isinstance(answer, Resumed):
             self._outcomes.resumed(work, answer)
         elif isinstance(answer, EpochEnd):

@@ -8,9 +8,10 @@ import optuna
 import psutil
 
 from search_spaces.plan import LayerPlan
-from sweep.environment import cpu_count, default_slots, gpu_ids, oom_kills
+from sweep.environment import oom_kills
 from sweep.failures import FailureKind
 from sweep.messages import EpochEnd, Job, Ready, Stop
+from sweep.worker.early import Seat, seats
 from sweep.worker.trainer_process import SILENT_SECONDS, STOP_SECONDS, TrainerProcess
 
 GROWTH = 2  # times what it held after its first trial
@@ -59,34 +60,31 @@ class Slot:
     """Keeps one trainer alive and knows what it works on.
 
     Args:
-        index: From 0, in the order of the host's GPUs.
-        log: File for what the trainer prints.
-        gpu: Its GPU, or None.
-        threads: Its processor threads.
+        seat: What its trainer has for itself.
         memory_share: Share of this host's memory that its trainer may keep between trials.
+        trainer: One that was started there already, or None. Default: None.
     """
 
-    def __init__(self, *, index: int, log: Path, gpu: str | None, threads: int, memory_share: float) -> None:
-        self.index = index
-        self.log = log
+    def __init__(self, *, seat: Seat, memory_share: float, trainer: TrainerProcess | None = None) -> None:
         self.ready: Ready | None = None
         self.work: Work | None = None
         self.claiming = False
         self.claim_after = 0.0  # monotonic seconds: a study that told us to wait is asked again then
-        self._gpu = gpu
-        self._threads = threads
+        self._seat = seat
         self._memory_share = memory_share
         self._first_bytes = 0
-        self.trainer = self._spawn()
+        self.trainer = seat.start() if trainer is None else trainer
 
-    def _spawn(self) -> TrainerProcess:
-        return TrainerProcess(log=self.log, gpu=self._gpu, threads=self._threads)
+    @property
+    def log(self) -> Path:
+        """File for what the trainer prints."""
+        return self._seat.log
 
     def replace_trainer(self) -> None:
         """Start a new trainer in place of one that ended."""
         self.ready = None
         self._first_bytes = 0
-        self.trainer = self._spawn()
+        self.trainer = self._seat.start()
 
     def begin(self, work: Work) -> None:
         """Give the trainer a trial."""
@@ -118,24 +116,15 @@ class Slot:
         return now - self.trainer.last_sign > max(SILENT_SECONDS, 10 * longest)
 
 
-def open_slots(count: int | None, *, logs: Path) -> list[Slot]:
+def open_slots(count: int | None, *, logs: Path, early: list[TrainerProcess] | None = None) -> list[Slot]:
     """Start the trainers of this host.
 
     Args:
-        count: Trainers wanted, or None for one per GPU, else one. Further ones share the GPUs in turn.
+        count: See `seats`.
         logs: Folder for their logs.
+        early: Those that were started already for the same count; they are taken off the list. Default: none.
     """
-    gpus = gpu_ids()
-    wanted = count or default_slots()
-    threads = max(1, cpu_count() // wanted)
     logs.mkdir(parents=True, exist_ok=True)
-    return [
-        Slot(
-            index=index,
-            log=logs / f"trainer-{index}.log",
-            gpu=gpus[index % len(gpus)] if gpus else None,
-            threads=threads,
-            memory_share=MEMORY_SHARE / wanted,
-        )
-        for index in range(wanted)
-    ]
+    found = seats(count, logs=logs)
+    share = MEMORY_SHARE / len(found)
+    return [Slot(seat=seat, memory_share=share, trainer=early.pop(0) if early else None) for seat in found]

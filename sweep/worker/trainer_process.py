@@ -9,12 +9,14 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from sweep.environment import trainer_environment
-from sweep.messages import Answer, Job, Stop
+
+if TYPE_CHECKING:  # a trainer is started before anything else is imported
+    from sweep.messages import Answer, Job, Stop
 
 TRAINER_MODULE = "sweep.trainer.main"
 STOP_SECONDS = 7.0  # a trainer that does not obey a stop for so long is killed
@@ -48,14 +50,14 @@ class TrainerProcess:
             )
         theirs.close()
 
-    def send(self, message: Job | Stop) -> None:
+    def send(self, message: "Job | Stop") -> None:
         """Send a job or a stop; that a dead trainer takes none is seen when it is received from."""
         try:
             self.connection.send(message)
         except OSError:
             return
 
-    def receive(self) -> Answer | None:
+    def receive(self) -> "Answer | None":
         """The next answer, or None when the trainer is dead."""
         try:
             answer: Answer = self.connection.recv()

@@ -8,7 +8,7 @@ import pytest
 from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
 from sqlalchemy import create_engine, select, update
 
-from storage import locate
+from storage import locate, open_store
 from sweep.messages import EpochEnd
 
 PROCESSES = 8
@@ -24,6 +24,18 @@ def location(request, tmp_path):
 @pytest.fixture
 def sqlite_location(tmp_path):
     return locate(None, tmp_path)
+
+
+@pytest.fixture
+def store(location):
+    with open_store(location, write=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def study(store):
+    """A study without any queue."""
+    return store.create("isolated", metric="validation accuracy")
 
 
 @pytest.fixture(scope="session")

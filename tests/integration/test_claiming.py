@@ -50,18 +50,6 @@ def history_of(claimed):
 
 
 @pytest.fixture
-def store(location):
-    with open_store(location, write=True) as opened:
-        yield opened
-
-
-@pytest.fixture
-def study(store):
-    """A study without any queue."""
-    return store.create("isolated", metric="validation accuracy")
-
-
-@pytest.fixture
 def mark(tmp_path):
     """The mark of a worker of this host."""
     with WorkerMark(tmp_path / "workers") as made:

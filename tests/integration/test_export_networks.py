@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from search_spaces import find_space
+from search_spaces.build import build_frozen
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.errors import WorldError
 from sweep.export.build import build, rebuild
@@ -72,17 +73,20 @@ def specification(data, tmp_path):
 
 @pytest.fixture
 def train(data, tmp_path, monkeypatch):
-    """Train a family's network for an epoch; returns the network that was measured, and its result."""
+    """Train a family's network for an epoch; returns the network that was measured, as a whole, and its result."""
 
     def run(family, precision="float32"):
         built, answers = [], []
 
-        def build_model(*arguments, **settings):
-            built.append(real(*arguments, **settings))
-            return built[-1]
+        def recorded(real):
+            def build(*arguments, **settings):
+                built.append(real(*arguments, **settings))
+                return built[-1]
 
-        real = training.build_model
-        monkeypatch.setattr(training, "build_model", build_model)
+            return build
+
+        for name in ("build_model", "build_head"):
+            monkeypatch.setattr(training, name, recorded(getattr(training, name)))
         job = Job(
             trial=7,
             plan=find_space(family).from_dict(CONFIGS[family]).plan((28, 28, 1), 10),
@@ -102,6 +106,9 @@ def train(data, tmp_path, monkeypatch):
         )
         Trainer(send=answers.append, is_stopped=lambda trial: False).run(job)
         assert isinstance(answers[-1], Result), answers[-1]
+        if job.plan.backbone is not None:  # only its head was built, on features
+            keras.utils.set_random_seed(job.seed)
+            built.append(keras.Sequential([build_frozen(job.plan), built[-1]]))
         keras.config.set_dtype_policy(precision)  # as another process may have it
         return built[-1], answers[-1]
 

@@ -16,12 +16,6 @@ WAITING = 60
 
 
 @pytest.fixture
-def store(location):
-    with open_store(location, write=True) as opened:
-        yield opened
-
-
-@pytest.fixture
 def study(store):
     return store.create("queue", metric="accuracy")
 

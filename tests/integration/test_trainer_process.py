@@ -10,7 +10,7 @@ import pytest
 
 from search_spaces import find_space
 from sweep.data.dataset import DataReference
-from sweep.messages import EpochEnd, Job, Progress, Ready, Result, Stop, Stopped
+from sweep.messages import Begun, EpochEnd, Job, Progress, Ready, Result, Stop, Stopped
 from sweep.worker.trainer_process import TrainerProcess
 
 ANSWER_SECONDS = 60.0  # for the slowest answer: Keras's import, or a network's tracing, on a busy machine
@@ -66,7 +66,7 @@ def _await(trainer, kind):
         answer = trainer.receive()
         if isinstance(answer, kind):
             return answer
-        assert isinstance(answer, Ready | Progress), answer
+        assert isinstance(answer, Ready | Begun | Progress), answer
     raise AssertionError(f"No {kind.__name__} within {ANSWER_SECONDS:.0f} s")
 
 

@@ -14,9 +14,9 @@ from search_spaces import ConfigurationError
 from sweep.data.dataset import load_dataset
 from sweep.data.split import split_dataset
 from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Failure, Result, Stopped
+from sweep.messages import Begun, EpochEnd, Failure, Result, Stopped
 from sweep.metrics import scores
-from sweep.trainer import precision, training
+from sweep.trainer import step, training
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
 from tests.jobs import ISOLATED, make_job
@@ -165,7 +165,7 @@ def test_a_network_that_cannot_be_built_fails_the_trial_as_invalid(job, train, m
         raise ConfigurationError("no pixel is left")
 
     monkeypatch.setattr(training, "build_model", build_model)
-    assert train(job) == [Failure(trial=7, kind=FailureKind.INVALID, message="no pixel is left")]
+    assert train(job)[-1] == Failure(trial=7, kind=FailureKind.INVALID, message="no pixel is left")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,8 @@ def test_a_trainer_survives_what_a_trial_raises(job, train, monkeypatch, error, 
         raise error
 
     monkeypatch.setattr(training, "build_model", build_model)
-    (failure,) = train(job)
+    begun, failure = train(job)
+    assert begun == Begun(trial=7, dtype_policy="float32")
     assert failure.kind is kind
     assert failure.message == f"{type(error).__name__}: {str(error).splitlines()[0]}"
 
@@ -211,21 +212,23 @@ def test_a_stop_is_obeyed_while_the_best_weights_are_measured(job, train):
     assert answers[-1] == Stopped(trial=7)
 
 
-def test_an_epoch_takes_every_image_once_in_an_order_of_its_own():
-    images, labels = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1), np.arange(50)
+def test_steps_that_go_together_train_the_same_network(job, train, monkeypatch):
+    """Five steps an epoch by two: the last call has one step only."""
+    single = train(replace(job, batch_size=8))
+    monkeypatch.setattr(step, "steps_per_call", lambda *_, **__: 2)
+    together = train(replace(job, batch_size=8))
+    assert together[-1].images_per_second is not None
+    for one, other in zip(single[-1].history, together[-1].history, strict=True):
+        assert (one.loss, one.val_loss) == pytest.approx((other.loss, other.val_loss), rel=1e-4)
+        assert (one.accuracy, one.val_accuracy) == (other.accuracy, other.val_accuracy)
 
-    def order(batches, epoch):
-        batches.start_epoch(epoch)
-        return np.concatenate([batches[index][1] for index in range(len(batches))]).tolist()
 
-    batches, twin = (ShuffledBatches(images, labels, batch_size=16, seed=43) for _ in range(2))
-    first, second = order(batches, 0), order(batches, 1)
-    assert sorted(first) == sorted(second) == labels.tolist()
-    assert first != second
-    assert order(twin, 1) == second
-    assert order(ShuffledBatches(images, labels, batch_size=16, seed=44), 0) != first
-    assert [len(batches[index][1]) for index in range(len(batches))] == [16, 16, 16, 2]
-    assert batches[0][0].ravel().tolist() == batches[0][1].tolist()
+def test_a_training_step_is_traced_once(job, train, monkeypatch):
+    traced = []
+    train_step = keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda model, data: traced.append(1) or train_step(model, data))
+    assert isinstance(train(replace(job, limit=48))[-1], Result)  # three whole batches
+    assert len(traced) == 1
 
 
 def test_keras_takes_the_images_in_exactly_that_order(job, train, monkeypatch):
@@ -247,31 +250,6 @@ def test_keras_takes_the_images_in_exactly_that_order(job, train, monkeypatch):
     ]
     assert taken[-len(wanted) :] == wanted
     assert len(taken) <= len(wanted) + 2  # on TensorFlow Keras first looks at two batches to learn their shapes
-
-
-@pytest.mark.parametrize(
-    ("wanted", "flags", "gpus", "policy"),
-    [
-        ("auto", {"amx_bf16", "avx2"}, (), "mixed_bfloat16"),
-        ("auto", {"avx512_bf16"}, (), "mixed_bfloat16"),
-        ("auto", {"avx2", "avx512f"}, (), "float32"),
-        ("auto", {"amx_bf16"}, ("0",), "float32"),
-        ("float32", {"amx_bf16"}, (), "float32"),
-        ("mixed_bfloat16", set(), (), "mixed_bfloat16"),
-    ],
-)
-def test_bfloat16_is_taken_where_the_processor_has_it(monkeypatch, wanted, flags, gpus, policy):
-    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
-    monkeypatch.setattr(precision, "gpu_ids", lambda: gpus)
-    assert precision.dtype_policy(wanted) == policy
-
-
-def test_on_jax_bfloat16_is_taken_only_when_asked_for(monkeypatch):
-    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset({"amx_bf16"}))
-    monkeypatch.setattr(precision, "gpu_ids", lambda: ())
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert precision.dtype_policy("auto") == "float32"
-    assert precision.dtype_policy("mixed_bfloat16") == "mixed_bfloat16"
 
 
 @pytest.mark.long

@@ -10,7 +10,7 @@ from storage.engines import without_optuna_warnings
 from sweep.cli.changing import delete
 from sweep.cli.housekeeping import doctor, gc
 from sweep.cli.options import Place
-from sweep.cli.reading import status
+from sweep.cli.progress import status
 from sweep.data.source import DataError
 from sweep.housekeeping import find_removable
 from sweep.identity import ATTRIBUTE
@@ -114,7 +114,7 @@ def test_a_study_is_deleted_and_measured_with_its_own_files(own, other, fill, ca
     mine, theirs = fill(own), fill(other)
     write(files_of(other).weights(1), 500)
     for place, size in ((own, 2000), (other, 1500)):
-        status("isolated", place, json=True)
+        status("isolated", place, json=True, follow=False)
         assert json.loads(capsys.readouterr().out)["disk_bytes"] == size
     delete("isolated", other, yes=True)
     assert [path.exists() for path in mine] == [True, True]

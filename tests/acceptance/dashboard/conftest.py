@@ -9,7 +9,7 @@ from PIL import Image
 from served import FILES, ODD_STUDY, QUEUED_STUDY, SCRIPT, STUDY, Served, make_study
 
 from storage import locate, open_store
-from storage.artifacts import make_artifact_store
+from storage.artifact_store import make_artifact_store
 from storage.engines import without_optuna_warnings
 
 Serve = Callable[..., Served]

@@ -5,6 +5,7 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 
@@ -12,6 +13,7 @@ from search_spaces import find_space
 from storage import locate
 from sweep.data.source import DataError
 from sweep.environment import versions
+from sweep.feature_files import FeatureFiles, Table, digests_of
 from sweep.housekeeping import examine_disk
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import WorkerMark
@@ -157,6 +159,61 @@ def test_with_a_store_that_cannot_be_read_nothing_is_touched(sweep, created, not
     (created / "sweep.db").write_bytes(b"no database " * 100)
     with nothing_changes():
         assert sweep("gc").code == 1
+
+
+PRETRAINED = ("--family", "pretrained", "--dataset", "digits", "--limit", "40", "--epochs", "1", "--weights", "none")
+
+
+@pytest.fixture
+def features(created):
+    """Features of two backbones, as trainers leave them; by backbone."""
+    folder = created / "cache" / "features"
+    names = {"vgg16": "vgg16-0123456789abcdef.00.npy", "vgg19": "vgg19-0123456789abcdef.00.npy"}
+    return {backbone: write(folder / name, 70) for backbone, name in names.items()}
+
+
+def test_features_stay_while_a_study_may_still_train_on_them(sweep, created, features):
+    assert sweep("create", *PRETRAINED).code == 0
+    assert read(sweep("gc", "--json"))["removed"] == []
+    assert sweep("delete", "pretrained-quick", "--yes").code == 0
+    shown = sweep("gc").out
+    assert "2 files of features that no study still trains on: 140 B" in shown
+    assert not any(path.exists() for path in features.values())
+
+
+def test_features_go_once_their_study_has_ended(sweep, created, features, study):
+    assert sweep("create", *PRETRAINED, "--trials", "1").code == 0
+    pretrained = optuna.load_study(study_name="pretrained-quick", storage=study._storage)
+    assert read(sweep("gc", "--dry-run", "--json"))["removed"] == []
+    pretrained.tell(pretrained.ask(), 0.5)
+    removed = {row["path"]: row["why"] for row in read(sweep("gc", "--json"))["removed"]}
+    reason = "no study that may still train needs it"
+    assert removed == {str(path.absolute()): reason for path in features.values()}
+
+
+def test_features_that_a_trainer_uses_and_drafts_that_one_writes_stay(sweep, created, features):
+    folder = features["vgg16"].parent
+    abandoned = write(folder / ".vgg19-0123456789abcdef.123.draft", 5)
+    written = write(folder / ".vgg16-0123456789abcdef.456.draft", 5)
+    used = FeatureFiles(folder, "resnet152_v2-0123456789abcdef")
+    values = np.zeros((1, 2), np.float32)
+    used.write(Table(digests=digests_of(np.zeros((1, 2, 2, 1), np.uint8)), values=values), make_room=lambda size: None)
+    assert len(used.open()) == 1
+    with FeatureFiles(folder, "vgg16-0123456789abcdef").exclusive(lambda: None):
+        removed = {row["path"]: row["why"] for row in read(sweep("gc", "--json"))["removed"]}
+    gone = "no study that may still train needs it"
+    assert removed == {str(path.absolute()): gone for path in features.values()} | {
+        str(abandoned.absolute()): "nobody writes it any more"
+    }
+    assert written.exists()
+    assert len(list(folder.glob("resnet*.npy"))) == 1
+    used.close()
+
+
+def test_features_of_another_store_that_uses_the_home_are_left_alone(sweep, created):
+    theirs = write(created / "cache" / "features" / "@01234567" / "vgg16-0123456789abcdef.00.npy")
+    assert read(sweep("gc", "--json"))["removed"] == []
+    assert theirs.exists()
 
 
 # doctor

@@ -6,7 +6,8 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import OperationalError
 
 from storage import StorageError, UnknownStudyError, locate, open_store
-from storage.engines import SERVER_CONNECTION, storage_errors
+from storage.connecting import SERVER_CONNECTION
+from storage.engines import storage_errors
 
 READING_OR_WRITING = pytest.mark.parametrize("write", [False, True], ids=["reading", "writing"])
 

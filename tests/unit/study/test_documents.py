@@ -4,7 +4,8 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.budget import BudgetChange, change_budget
-from sweep.documents import status_document, study_document, to_json, trial_documents
+from sweep.counted import LoadedStudy
+from sweep.documents import RUNNING_LISTED, status_document, study_document, to_json, trial_documents
 from sweep.queueing import enqueue_baselines
 from sweep.runs import record_end
 from sweep.standing import End
@@ -80,7 +81,7 @@ def test_numbers_that_json_does_not_know_are_null(our_study, drawn, documents):
 def test_a_study_is_one_row(our_study, space, drawn):
     our_study.tell(drawn(), 0.9)
     enqueue_baselines(our_study, space)
-    assert as_json(study_document(our_study)) == {
+    assert as_json(study_document(LoadedStudy(our_study))) == {
         "study": "isolated",
         "family": "isolated",
         "complete": 1,
@@ -95,7 +96,7 @@ def test_the_status_has_the_budget_and_the_best_trial(our_study, drawn):
     change_budget(our_study, BudgetChange(trials=2, until=0.95))
     our_study.tell(drawn(), 0.8)
     drawn()
-    status = as_json(status_document(our_study))
+    status = as_json(status_document(LoadedStudy(our_study)))
     assert (status["trials_wanted"], status["until"], status["trial_timeout"]) == (2, 0.95, None)
     assert status["best"] == {"number": 0, "value": 0.8}
     assert status["ended"] is None
@@ -106,14 +107,42 @@ def test_the_status_has_the_budget_and_the_best_trial(our_study, drawn):
 def test_the_status_tells_why_a_study_ended(our_study, drawn):
     change_budget(our_study, BudgetChange(trials=2))
     record_end(our_study, End.STOPPED)
-    assert as_json(status_document(our_study))["ended"] == "stopped"
+    assert as_json(status_document(LoadedStudy(our_study)))["ended"] == "stopped"
     our_study.tell(drawn(), 0.8)
     our_study.tell(drawn(), 0.8)
-    assert as_json(status_document(our_study))["ended"] == "trials"
+    assert as_json(status_document(LoadedStudy(our_study)))["ended"] == "trials"
 
 
 def test_a_study_of_another_tool_can_be_shown(study):
     study.tell(study.ask(), 0.5)
-    status = as_json(status_document(study))
+    status = as_json(status_document(LoadedStudy(study)))
     assert (status["family"], status["quick_look"], status["identity"]) == (None, None, None)
     assert as_json(trial_documents(study, None))[0]["config"] is None
+
+
+def test_the_status_counts_trials_by_what_trained_them(our_study, drawn):
+    for host, policy in (("box-1", "mixed_bfloat16"), ("box-2", "float32"), ("box-1", "mixed_bfloat16")):
+        trial = drawn()
+        attributes = {"host": host, "dtype_policy": policy, "backend": "tensorflow", "device": "cpu"}
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        our_study.tell(trial, 0.5)
+    alike = {"backend": "tensorflow", "device": "cpu"}
+    assert as_json(status_document(LoadedStudy(our_study)))["precisions"] == [
+        {"host": "box-1", "dtype_policy": "mixed_bfloat16", "trials": 2, **alike},
+        {"host": "box-2", "dtype_policy": "float32", "trials": 1, **alike},
+    ]
+
+
+def test_the_status_describes_some_of_the_running_trials_and_counts_all(our_study, drawn):
+    first = drawn()
+    first.report(0.25, step=1)
+    first.report(0.5, step=2)
+    for _ in range(RUNNING_LISTED):
+        our_study.ask()
+    status = as_json(status_document(LoadedStudy(our_study)))
+    assert (status["running"], len(status["running_trials"])) == (RUNNING_LISTED + 1, RUNNING_LISTED)
+    described, undrawn = status["running_trials"][:2]
+    assert (described["number"], described["epoch"], described["value"]) == (0, 2, 0.5)
+    assert described["title"].startswith("conv_layers=")
+    assert undrawn == {"number": 1, "title": "not drawn yet", "epoch": None, "value": None}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -107,3 +108,73 @@ def test_a_study_takes_its_missing_baselines_and_then_typical_trials(estimator, 
 
 def test_typical_networks_are_the_same_every_time(space, make_identity):
     assert typical_plans(space, make_identity()) == typical_plans(find_space("isolated"), make_identity())
+
+
+@pytest.fixture
+def pretrained():
+    return find_space("pretrained")
+
+
+def pretrained_plan(space, backbone="vgg16"):
+    configuration = {"backbone": backbone, "l2": None, "batch_norm": False, "dropout": None}
+    return space.from_dict(configuration).plan((28, 28, 1), 2)
+
+
+def test_a_trial_on_a_frozen_backbone_costs_its_head_alone(path, pretrained, make_identity):
+    estimator, plan = Estimator(path, family="pretrained", precision="auto"), pretrained_plan(pretrained)
+    estimator.learn(plan, images_per_second=10_000.0)
+    seconds = estimator.trial_seconds(plan, make_identity(epochs=10), train=900, validation=300)
+    assert seconds == pytest.approx(TRIAL_SECONDS + 10 * (900 + 300 / 3) / 10_000)
+    assert estimator.features_seconds(plan, images=100) == 0.0  # nobody saw them computed: they were there
+
+
+def test_features_have_a_speed_of_their_own_at_which_heads_are_estimated_before_one_was_trained(
+    path, pretrained, make_identity
+):
+    estimator, plan = Estimator(path, family="pretrained", precision="auto"), pretrained_plan(pretrained)
+    estimator.learn(plan, images_per_second=100.0, frozen=True)
+    assert estimator.features_seconds(plan, images=500) == pytest.approx(5.0)
+    assert estimator.macs_per_second is None
+    assert estimator.head_macs_per_second == pytest.approx(100 * plan.frozen_macs / 3)
+
+
+def test_networks_that_are_trained_whole_know_nothing_of_the_speed_of_heads(path, pretrained, plan, make_identity):
+    estimator = Estimator(path, family="all", precision="auto")
+    estimator.learn(pretrained_plan(pretrained), images_per_second=10_000.0)
+    assert estimator.trial_seconds(plan, make_identity(), train=900, validation=300) is None
+    estimator.learn(plan, images_per_second=100.0)
+    assert estimator.macs_per_second == 100.0 * plan.forward_macs
+
+
+def test_both_speeds_of_a_finished_trial_are_kept(path, pretrained, make_result):
+    plan = pretrained_plan(pretrained)
+    result = replace(make_result(10_000.0), features_seconds=20.0, features_images=1000)
+    Estimator(path, family="pretrained", precision="auto").remember(plan, result)
+    later = Estimator(path, family="pretrained", precision="auto")
+    assert later.head_macs_per_second == 10_000.0 * plan.head_macs
+    assert later.features_seconds(plan, images=1000) == pytest.approx(20.0)
+    later.remember(plan, replace(result, features_seconds=0.0, features_images=0))
+    assert later.features_seconds(plan, images=1000) == pytest.approx(20.0)
+
+
+def test_a_study_computes_the_features_of_each_backbone_once(path, pretrained, make_identity):
+    identity = make_identity(family="pretrained")
+    estimator = Estimator(path, family="pretrained", precision="auto")
+    vgg = pretrained_plan(pretrained)
+    estimator.learn(vgg, images_per_second=100.0, frozen=True)
+    estimator.learn(vgg, images_per_second=10_000.0)
+
+    def of_study(wanted, done):
+        counts = Counts(wanted=wanted, baselines_done=done, train=900, validation=300)
+        return study_seconds(estimator, pretrained, identity, counts)
+
+    reported = [pretrained.from_dict(each.configuration).plan((28, 28, 1), 2) for each in pretrained.reported]
+    first = estimator.trial_seconds(reported[0], identity, train=900, validation=300)
+    assert of_study(1, 0) == pytest.approx(first + estimator.features_seconds(reported[0], images=900 + 2 * 300))
+    by_backbone = {plan.backbone: plan for plan in reported}
+    assert len(by_backbone) > 1
+    all_features = sum(estimator.features_seconds(plan, images=1500) for plan in by_backbone.values())
+    trials = sum(estimator.trial_seconds(plan, identity, train=900, validation=300) for plan in reported)
+    assert of_study(len(reported), 0) == pytest.approx(trials + all_features)
+    more = of_study(len(reported) + 1, 0) - of_study(len(reported), 0)
+    assert of_study(1, len(reported)) == pytest.approx(more)

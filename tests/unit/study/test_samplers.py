@@ -1,7 +1,7 @@
 import optuna
 import pytest
 
-from sweep.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler
+from sweep.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler, pruner_settings
 
 
 @pytest.fixture(params=sorted(SAMPLERS))
@@ -67,3 +67,22 @@ def test_every_name_has_settings():
 
 def test_hyperband_is_told_how_many_epochs_there_are():
     assert make_pruner("hyperband", PRUNERS["hyperband"], epochs=17)._max_resource == 17
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps", "first"),
+    [
+        (50, 422, 1),  # all images: an epoch has enough steps
+        (12, 47, 3),
+        (12, 24, 3),  # no more than a quarter of a trial
+        (50, 10, 12),
+        (4, 5, 1),
+        (1, 1, 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["median", "halving", "hyperband", "none"])
+def test_no_network_is_judged_before_it_has_made_enough_steps(name, epochs, steps, first):
+    judged = {"median": {"n_warmup_steps": max(2, first)}, "none": {}}.get(name, {"min_resource": first})
+    settings = pruner_settings(name, epochs=epochs, steps=steps)
+    assert settings == PRUNERS[name] | judged
+    make_pruner(name, settings, epochs=epochs)
