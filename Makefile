@@ -10,13 +10,16 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Two at a time: the tests mostly wait for processes. By file, for a file's tests share what they set up.
 PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help sweep test test-long browser lint format lock clean
+.PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers
 
 help:
 	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
 	@echo "make test       install and run the tests (under 10 minutes)"
 	@echo "make test-long  faults, kills and fresh environments"
 	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make bench        what makes a sweep cheap, measured: an hour on two idle cores; make bench-quick 10 minutes"
+	@echo "make bench-curves train what the searches are replayed on again, in build/curves (an hour; goes on where it ended)"
+	@echo "make bench-peers  sweep beside KerasTuner, Optuna and Ray Tune, five minutes each, three times (an hour)"
 
 sweep: .venv/installed
 	$(BIN)/sweep start --family grouped --limit 700 --epochs 4 --batch-size 16 --trials 8 --timeout 9m30s
@@ -64,5 +67,30 @@ lock: .venv/installed-dev
 	$(INSTALL) -e '.[dev]'
 	@touch .venv/installed $@
 
+bench: .venv/installed-dev build/narrow
+	PYTHONPATH=build/narrow $(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-quick: .venv/installed-dev build/narrow
+	PYTHONPATH=build/narrow $(BIN)/python benchmarks/bench.py --quick $(ARGS)
+
+bench-curves: .venv/installed-dev build/narrow
+	PYTHONPATH=build/narrow $(BIN)/python benchmarks/record.py --home build/curves $(ARGS)
+
+# A family of the benchmarks' own, beside the environment: the tests look at the families that sweep has.
+build/narrow: benchmarks/narrow/narrow.py benchmarks/narrow/pyproject.toml
+	$(INSTALL) --no-deps --upgrade --target $@ ./benchmarks/narrow
+	@touch $@
+
+# Other libraries than the project's: an environment of its own. In pieces: make bench-peers ARGS='--systems sweep'
+bench-peers: .venv-peers/installed
+	.venv-peers/bin/python -m benchmarks.peers $(ARGS)
+
+.venv-peers/installed: pyproject.toml constraints.txt benchmarks/narrow/pyproject.toml benchmarks/peers/requirements.txt
+	@echo "Installing sweep and its peers into .venv-peers ..."
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e benchmarks/narrow \
+		-r benchmarks/peers/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .test-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-peers .test-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,50 @@
+"""Networks that the benchmarks train, and what they are trained on."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras is imported
+
+import numpy as np
+
+from search_spaces import find_space
+from search_spaces.layers import BatchNormalization, Convolution, Dense, GlobalAveragePooling, Layer, MaxPooling
+from search_spaces.plan import LayerPlan
+
+TEST_DATA = Path(__file__).resolve().parent.parent / ".test-data"  # the tests' own copy of Fashion-MNIST, if they ran
+# Else as `sweep` has it by default: nothing is downloaded twice.
+CACHE = TEST_DATA if TEST_DATA.is_dir() else Path("sweep-data", "cache").absolute()
+SHAPE, CLASSES = (28, 28, 1), 10
+
+
+def reported(family: str) -> LayerPlan:
+    """The network of a family's first reported experiment."""
+    space = find_space(family)
+    return space.from_dict(space.reported[0].configuration).plan(SHAPE, CLASSES)
+
+
+def compact() -> LayerPlan:
+    """About 24 MMAC: as much as a compact residual network of 1.2 M parameters."""
+    layers: list[Layer] = []
+    for filters, count in ((32, 2), (64, 2), (128, 1)):
+        for _ in range(count):
+            layers += [Convolution(filters=filters), BatchNormalization()]
+        layers.append(MaxPooling())
+    layers += [GlobalAveragePooling(), Dense(units=CLASSES, activation="softmax")]
+    return LayerPlan(image_shape=SHAPE, classes=CLASSES, layers=tuple(layers))
+
+
+def tiny() -> LayerPlan:
+    """A third of a MMAC, where what surrounds the arithmetic costs most."""
+    layers = (
+        *(Convolution(filters=8), MaxPooling(), BatchNormalization()),
+        *(Convolution(filters=16), MaxPooling(), BatchNormalization()),
+        *(GlobalAveragePooling(), Dense(units=CLASSES, activation="softmax")),
+    )
+    return LayerPlan(image_shape=SHAPE, classes=CLASSES, layers=layers)
+
+
+def noise(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels: speed does not depend on what they show."""
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, *SHAPE), dtype=np.uint8), random.integers(0, CLASSES, count)

@@ -1,0 +1,92 @@
+"""Whether training in bfloat16 costs accuracy: one network, several seeds, both policies.
+
+    python benchmarks/precision.py [--quick]
+
+Each seed draws its own initial weights, image order and validation images; both policies train with the same ones.
+The best epoch's weights are measured in float32 on the 10,000 test images, as everywhere in this project.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+import figures
+import networks  # before Keras: it quietens TensorFlow
+from figures import Row
+
+from search_spaces import Convolution, Dense, Flatten, LayerPlan, MaxPooling
+from search_spaces.layers import BatchNormalization, Dropout, Layer
+from sweep.data.dataset import DataReference
+from sweep.messages import Failure, Job, Result
+from sweep.metrics import scores
+from sweep.trainer.training import Trainer
+
+IMAGES = 10_000
+POLICIES = ("float32", "mixed_bfloat16")
+WITHIN = 0.2  # percentage points
+
+
+def plan() -> LayerPlan:
+    """The report's three isolated convolutions at a quarter of their width: 10 runs take minutes, not hours."""
+    layers: list[Layer] = []
+    for filters in (32, 64, 128):
+        layers += [Convolution(filters=filters), MaxPooling(), BatchNormalization(), Dropout(rate=0.2)]
+    layers += [Flatten(), Dense(units=96, l2=0.001), BatchNormalization(), Dropout(rate=0.2)]
+    layers.append(Dense(units=networks.CLASSES, activation="softmax"))
+    return LayerPlan(image_shape=networks.SHAPE, classes=networks.CLASSES, layers=tuple(layers))
+
+
+def train(folder: Path, *, seed: int, policy: str, epochs: int) -> float:
+    """Test accuracy in percent."""
+    answers: list[object] = []
+    job = Job(
+        trial=0,
+        plan=plan(),
+        data=DataReference(cache_dir=networks.CACHE),
+        seed=seed,
+        limit=IMAGES,
+        epochs=epochs,
+        patience=epochs,
+        batch_size=64,
+        precision=policy,
+        deterministic=False,
+        backbone_weights=None,
+        evaluate_test=True,
+        checkpoint=folder / "checkpoint.npz",
+        resume_from=None,
+        weights=folder / "weights.npz",
+    )
+    Trainer(send=answers.append, is_stopped=lambda _: False).run(job)
+    result = answers[-1]
+    if isinstance(result, Failure) or not isinstance(result, Result) or result.test is None:
+        raise SystemExit(f"seed {seed} in {policy}: {result}")
+    return 100 * float(scores(result.test.confusion_matrix).accuracy)
+
+
+def rows(*, quick: bool) -> list[Row]:
+    seeds, epochs = (2, 2) if quick else (5, 12)
+    found: dict[str, list[float]] = {policy: [] for policy in POLICIES}
+    seconds = dict.fromkeys(POLICIES, 0.0)
+    with tempfile.TemporaryDirectory(prefix="sweep-precision-") as folder:
+        for seed in range(43, 43 + seeds):
+            for policy in POLICIES:
+                began = time.perf_counter()
+                found[policy].append(train(Path(folder), seed=seed, policy=policy, epochs=epochs))
+                seconds[policy] += time.perf_counter() - began
+    single, half = (found[policy] for policy in POLICIES)
+    difference = mean(half) - mean(single)
+    return [
+        Row(
+            lever=f"test accuracy in mixed_bfloat16 and float32, {plan().forward_macs / 1e6:.0f} MMAC, {IMAGES:,} "
+            f"images, {epochs} epochs, {seeds} seeds",
+            goal=f"within {WITHIN} points",
+            figure=f"{difference:+.2f} points ({mean(half):.2f} ± {stdev(half):.2f} against {mean(single):.2f} ± "
+            f"{stdev(single):.2f} %; {seconds['float32'] / seconds['mixed_bfloat16']:.1f} x as fast)",
+            met=None if quick else abs(difference) <= WITHIN,
+        )
+    ]
+
+
+if __name__ == "__main__":
+    figures.run(rows, __doc__)
