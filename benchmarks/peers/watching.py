@@ -17,6 +17,7 @@ from benchmarks.peers.task import BEGAN
 SAMPLE_SECONDS = 0.5  # between two looks at the memory
 NEW_PEAK = 1.01  # over the resident sizes before
 DEATH_SECONDS = 10.0  # in which killed processes are gone
+KILL_SECONDS = 0.05  # between two looks whether they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,9 @@ class Tree:
             for each in left:
                 with suppress(psutil.Error):
                     each.kill()
-            psutil.wait_procs(left, timeout=0.2)
+            # Not for the first one: whoever started it wants its exit code, which is told once.
+            psutil.wait_procs([each for each in left if each.pid != self.root], timeout=0.2)
+            time.sleep(KILL_SECONDS)
 
 
 def watch(
