@@ -16,7 +16,7 @@ from pathlib import Path
 
 from figures import Row, machine, table
 
-LEVERS = ("training", "precision", "overhead", "backbones", "replay", "startup")
+LEVERS = ("training", "slots", "precision", "overhead", "backbones", "replay", "startup")
 MEASURE = """
 import json, sys
 from dataclasses import asdict

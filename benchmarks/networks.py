@@ -8,7 +8,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras is imported
 import numpy as np
 
 from search_spaces import find_space
-from search_spaces.layers import BatchNormalization, Convolution, Dense, GlobalAveragePooling, Layer, MaxPooling
+from search_spaces.layers import (
+    BatchNormalization,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Layer,
+    MaxPooling,
+)
 from search_spaces.plan import LayerPlan
 
 TEST_DATA = Path(__file__).resolve().parent.parent / ".test-data"  # the tests' own copy of Fashion-MNIST, if they ran
@@ -31,6 +40,16 @@ def compact() -> LayerPlan:
             layers += [Convolution(filters=filters), BatchNormalization()]
         layers.append(MaxPooling())
     layers += [GlobalAveragePooling(), Dense(units=CLASSES, activation="softmax")]
+    return LayerPlan(image_shape=SHAPE, classes=CLASSES, layers=tuple(layers))
+
+
+def small() -> LayerPlan:
+    """About 8 MMAC: the report's three isolated convolutions at a quarter of their width."""
+    layers: list[Layer] = []
+    for filters in (32, 64, 128):
+        layers += [Convolution(filters=filters), MaxPooling(), BatchNormalization(), Dropout(rate=0.2)]
+    layers += [Flatten(), Dense(units=96, l2=0.001), BatchNormalization(), Dropout(rate=0.2)]
+    layers.append(Dense(units=CLASSES, activation="softmax"))
     return LayerPlan(image_shape=SHAPE, classes=CLASSES, layers=tuple(layers))
 
 

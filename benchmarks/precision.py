@@ -15,8 +15,6 @@ import figures
 import networks  # before Keras: it quietens TensorFlow
 from figures import Row
 
-from search_spaces import Convolution, Dense, Flatten, LayerPlan, MaxPooling
-from search_spaces.layers import BatchNormalization, Dropout, Layer
 from sweep.data.dataset import DataReference
 from sweep.messages import Failure, Job, Result
 from sweep.metrics import scores
@@ -27,22 +25,12 @@ POLICIES = ("float32", "mixed_bfloat16")
 WITHIN = 0.2  # percentage points
 
 
-def plan() -> LayerPlan:
-    """The report's three isolated convolutions at a quarter of their width: 10 runs take minutes, not hours."""
-    layers: list[Layer] = []
-    for filters in (32, 64, 128):
-        layers += [Convolution(filters=filters), MaxPooling(), BatchNormalization(), Dropout(rate=0.2)]
-    layers += [Flatten(), Dense(units=96, l2=0.001), BatchNormalization(), Dropout(rate=0.2)]
-    layers.append(Dense(units=networks.CLASSES, activation="softmax"))
-    return LayerPlan(image_shape=networks.SHAPE, classes=networks.CLASSES, layers=tuple(layers))
-
-
 def train(folder: Path, *, seed: int, policy: str, epochs: int) -> float:
     """Test accuracy in percent."""
     answers: list[object] = []
     job = Job(
         trial=0,
-        plan=plan(),
+        plan=networks.small(),
         data=DataReference(cache_dir=networks.CACHE),
         seed=seed,
         limit=IMAGES,
@@ -78,8 +66,8 @@ def rows(*, quick: bool) -> list[Row]:
     difference = mean(half) - mean(single)
     return [
         Row(
-            lever=f"test accuracy in mixed_bfloat16 and float32, {plan().forward_macs / 1e6:.0f} MMAC, {IMAGES:,} "
-            f"images, {epochs} epochs, {seeds} seeds",
+            lever=f"test accuracy in mixed_bfloat16 and float32, {networks.small().forward_macs / 1e6:.0f} MMAC, "
+            f"{IMAGES:,} images, {epochs} epochs, {seeds} seeds",
             goal=f"within {WITHIN} points",
             figure=f"{difference:+.2f} points ({mean(half):.2f} ± {stdev(half):.2f} against {mean(single):.2f} ± "
             f"{stdev(single):.2f} %; {seconds['float32'] / seconds['mixed_bfloat16']:.1f} x as fast)",

@@ -24,7 +24,8 @@ it trained with; what `sweep` says its best trial reaches when it is measured on
 Memory is the most that all of a system's processes held at one time, written what they gave the disk, kept what is in
 their folder at the end.
 
-- **sweep**: `sweep start` with its defaults. So a trial ends after five epochs without improvement, trains in bfloat16
+- **sweep**: `sweep start` with its defaults and a trainer for each core (`--slots`), as docs/performance.md has it
+  for networks as small as these. So a trial ends after five epochs without improvement, trains in bfloat16
   where that is faster, and draws its first weights by the study's seed.
 - **KerasTuner**: `Hyperband` with its defaults, repeated until the time is over, as in TensorFlow's tutorial on
   Fashion-MNIST.

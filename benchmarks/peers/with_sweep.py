@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.task import BATCH_SIZE, EPOCHS, LIMIT
+from sweep.environment import cpu_count
 
 STUDY = "peers"
 TRIALS = 100_000  # the time limit ends it before
@@ -33,12 +34,15 @@ class Reported:
 
 
 def command_of(*, home: Path, data_dir: Path, seed: int, seconds: float) -> list[str]:
-    """The command: its defaults, but for what makes the task the same for all."""
+    """The command: its defaults, but for what makes the task the same for all, and a trainer for each core.
+
+    docs/performance.md says so of networks as small as these.
+    """
     return [
         *(_program(), "start", "--family", "narrow", "--study", STUDY, "--home", str(home)),
         *("--data-dir", str(data_dir), "--limit", str(LIMIT), "--seed", str(seed)),
         *("--epochs", str(EPOCHS), "--batch-size", str(BATCH_SIZE)),
-        *("--trials", str(TRIALS), "--timeout", f"{seconds:g}s"),
+        *("--trials", str(TRIALS), "--timeout", f"{seconds:g}s", "--slots", str(cpu_count())),
     ]
 
 
