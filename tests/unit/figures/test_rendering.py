@@ -220,5 +220,5 @@ def test_rendering_leaves_no_memory_behind():
 
 @pytest.mark.long
 @pytest.mark.parametrize("sort", ["points", "blocks"])
-def test_two_hundred_renderings_of_the_largest_leave_no_memory_behind(sort):
+def test_sixty_renderings_of_the_largest_leave_no_memory_behind(sort):
     assert growth_of(sort, 60) < 20 * MEBIBYTE
