@@ -64,11 +64,11 @@ def test_trials_that_recorded_nothing_but_a_value_have_a_page(make_study, told, 
     ],
     ids=["not finite", "cost not finite", "curves not finite", "uneven", "no history", "other classes", "no images"],
 )
-def test_measures_that_make_no_sense_cost_no_page(make_study, told, both_texts, attributes):
+def test_measures_that_make_no_sense_cost_no_page(make_study, told, as_html, attributes):
     study = make_study(
         [told(attributes=attributes), told(hits=5400, attributes={"baseline": "isolated-1"} | attributes)]
     )
-    assert "Deploy trial 0" in both_texts(study)
+    assert "Deploy trial 0" in as_html(study)
 
 
 def test_an_infinite_value_is_never_the_best(make_study, told, both_texts):
