@@ -5,6 +5,7 @@ import gc
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ NETWORK = (5, "6-network.png")
 HISTORY = (6, "7-history.csv")
 TEST_MATRIX = (7, "8-test-confusion-matrix.png")
 TEST_CLASSES = (8, "9-test-classes.csv")
+
+AHEAD = 64  # drawings that wait for their trials' ends: no host trains more at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,11 @@ def prepare() -> None:
     gc.freeze()
 
 
+def draw_ahead(subject: Subject) -> None:
+    """Draw what does not depend on how a trial ends: its end waits for less."""
+    _network(subject.plan, subject.heading)
+
+
 def of_complete(subject: Subject, result: Result, *, with_features: bool) -> list[Exhibit]:
     """What a trial leaves that was trained to its end.
 
@@ -93,7 +101,6 @@ def of_complete(subject: Subject, result: Result, *, with_features: bool) -> lis
         with_features: Whether the scatter is worth its place: for baselines and the best so far.
     """
     # Here, for readers of evidence draw nothing: matplotlib takes a second to import.
-    from sweep.figures.architecture import architecture
     from sweep.figures.features import features
     from sweep.figures.images import worst_confusions
 
@@ -117,7 +124,7 @@ def of_complete(subject: Subject, result: Result, *, with_features: bool) -> lis
             predicted=shown.predicted,
         )
         exhibits.append(_figure(FEATURES, drawn))
-    exhibits.append(_figure(NETWORK, architecture(subject.plan, title=heading)))
+    exhibits.append(_network(subject.plan, heading))
     if result.test is not None:
         exhibits += _of_matrix(subject, result.test, "test", TEST_MATRIX, TEST_CLASSES)
     return sorted(exhibits, key=lambda exhibit: exhibit.order)
@@ -164,6 +171,13 @@ def _of_matrix(
         _figure(figure, confusion_matrix(evaluation.confusion_matrix, labels, title=title)),
         _table(table, rows),
     ]
+
+
+@lru_cache(maxsize=AHEAD)
+def _network(plan: LayerPlan, heading: str) -> Exhibit:
+    from sweep.figures.architecture import architecture
+
+    return _figure(NETWORK, architecture(plan, title=heading))
 
 
 def _figure(place: tuple[int, str], figure: "Figure") -> Exhibit:

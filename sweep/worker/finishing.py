@@ -45,11 +45,25 @@ class Finishing:
         self._refresh_after = 0.0  # monotonic seconds
         self._is_prepared = False
 
-    def prepare(self) -> None:
-        """Get ready to draw while the first trial trains."""
-        if not self._is_prepared:
-            self._is_prepared = True
-            self._draw(evidence.prepare, lambda _: None)
+    def prepare(self, subject: evidence.Subject | None) -> None:
+        """Get ready to draw while trials train.
+
+        Args:
+            subject: A trial that will come to its end, or None for one that may be pruned: that leaves less.
+        """
+
+        def prepare() -> None:
+            try:
+                if not self._is_prepared:
+                    evidence.prepare()
+                self._is_prepared = True
+                if subject is not None:
+                    evidence.draw_ahead(subject)
+            except Exception:  # said at the trial's end, if it still cannot be drawn then
+                log.warning("nothing can be drawn ahead", exc_info=True)
+
+        if subject is not None or not self._is_prepared:
+            self._draw(prepare, lambda _: None)
 
     @property
     def is_behind(self) -> bool:

@@ -266,8 +266,7 @@ class Worker:
         if ready is not None:
             self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready))
         slot.begin(work)
-        self._finishing.prepare()
-        self._observer.trial_started(work)
+        self._outcomes.begun(work)
 
     # Trainers' answers
 

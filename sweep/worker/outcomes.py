@@ -52,6 +52,11 @@ class Outcomes:
         self._observer = observer
         self._estimator = estimator
 
+    def begun(self, work: Work) -> None:
+        """A trainer has the trial."""
+        self._finishing.prepare(None if work.may_prune else self._subject(work))
+        self._observer.trial_started(work)
+
     def repeated(self, trial: optuna.Trial, title: str, earlier: FrozenTrial) -> None:
         """The trial's configuration has ended before."""
         study = self._on.study

@@ -13,6 +13,7 @@ BLANK = b"not drawn"
 def draw_nothing(*, seconds: float) -> None:
     """Let this process draw no figure, and take so many seconds for it."""
     evidence.prepare = lambda: None
+    evidence.draw_ahead = lambda subject: None
     evidence.of_complete = _in(seconds, _of_complete)
     evidence.of_cut = _in(seconds, _of_cut)
     showcase.refresh = _in(seconds, lambda *_: None)

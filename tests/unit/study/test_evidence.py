@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from sweep import evidence
+from sweep.figures import architecture
 from sweep.messages import EpochEnd, Evaluation, Features, Result, WorstConfusions
+from sweep.worker.finishing import Finishing
 
 PICTURES = ["1-learning-curves.png", "2-confusion-matrix.png", "4-worst-confusions.png", "6-network.png"]
 TABLES = ["3-classes.csv", "7-history.csv"]
@@ -98,3 +100,37 @@ def test_a_pruned_trial_leaves_its_curves_and_history(subject, history):
 
 def test_a_trial_that_never_ended_an_epoch_leaves_nothing(subject):
     assert evidence.of_cut(subject, (), pruned=False) == []
+
+
+def test_what_was_drawn_ahead_is_not_drawn_again(subject, result, monkeypatch):
+    subject = replace(subject, number=1234)  # which no other test has drawn
+    evidence.draw_ahead(subject)
+    monkeypatch.setattr(architecture, "architecture", lambda *_, **__: pytest.fail("drawn twice"))
+    assert "6-network.png" in names(evidence.of_complete(subject, result, with_features=False))
+
+
+@pytest.mark.parametrize("step", ["prepare", "draw_ahead"])
+def test_a_library_that_cannot_draw_is_met_at_a_trials_end_not_before(subject, monkeypatch, step):
+    """The worker lives on, and tries again with the next trial."""
+    tried = []
+
+    def broken(*_):
+        tried.append(step)
+        raise ImportError("no matplotlib here")
+
+    monkeypatch.setattr(evidence, "prepare", lambda: None)
+    monkeypatch.setattr(evidence, step, broken)
+    finishing = Finishing(None, call=None, draw=lambda call, handle: handle(call()), show=None, note=pytest.fail)
+    finishing.prepare(subject)
+    finishing.prepare(subject)
+    assert tried == [step, step]
+
+
+def test_a_trial_that_may_be_pruned_has_nothing_drawn_ahead(monkeypatch):
+    prepared = []
+    monkeypatch.setattr(evidence, "prepare", lambda: prepared.append(1))
+    monkeypatch.setattr(evidence, "draw_ahead", pytest.fail)
+    finishing = Finishing(None, call=None, draw=lambda call, handle: handle(call()), show=None, note=pytest.fail)
+    finishing.prepare(None)
+    finishing.prepare(None)
+    assert prepared == [1]
