@@ -13,6 +13,7 @@ from statistics import mean, stdev
 
 import figures
 import networks  # before Keras: it quietens TensorFlow
+import numpy as np
 from figures import Row
 
 from sweep.data.dataset import DataReference
@@ -49,7 +50,7 @@ def train(folder: Path, *, seed: int, policy: str, epochs: int) -> float:
     result = answers[-1]
     if isinstance(result, Failure) or not isinstance(result, Result) or result.test is None:
         raise SystemExit(f"seed {seed} in {policy}: {result}")
-    return 100 * float(scores(result.test.confusion_matrix).accuracy)
+    return 100 * scores(np.asarray(result.test.confusion_matrix)).accuracy
 
 
 def rows(*, quick: bool) -> list[Row]:
