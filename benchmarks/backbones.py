@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from figures import Row, table
-from networks import CACHE  # before Keras: it quietens TensorFlow
+from networks import CACHE, make_job  # before Keras: it quietens TensorFlow
 
 from search_spaces import LayerPlan, find_space
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import split_dataset
-from sweep.messages import Job, Result
+from sweep.messages import Result
 
 GOAL = 20  # times as fast
 WITHIN = 0.5  # percentage points: ten of 2,000 images, which rounding decides
@@ -103,24 +103,9 @@ def train_on_features(images: int, epochs: int, folder: Path) -> tuple[Measured,
     trainer = Trainer(send=answers.append, is_stopped=lambda trial: False)
 
     def run(number: int) -> Measured:
-        job = Job(
-            trial=number,
-            plan=plan(),
-            data=DATA,
-            seed=SEED,
-            limit=images,
-            epochs=epochs,
-            patience=epochs,
-            batch_size=BATCH_SIZE,
-            precision="float32",
-            deterministic=False,
-            backbone_weights=None,
-            evaluate_test=False,
-            checkpoint=folder / "checkpoints" / f"{number}.npz",
-            resume_from=None,
-            weights=folder / "weights" / f"{number}.npz",
-            features=folder / "cache" / "features",
-        )
+        changes = {"trial": number, "seed": SEED, "batch_size": BATCH_SIZE, "precision": "float32"}
+        features = folder / "cache" / "features"
+        job = make_job(folder, plan(), limit=images, epochs=epochs, features=features, **changes)
         began = time.perf_counter()
         trainer.run(job)
         seconds = time.perf_counter() - began

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras is imported
 
@@ -19,6 +20,8 @@ from search_spaces.layers import (
     MaxPooling,
 )
 from search_spaces.plan import LayerPlan
+from sweep.data.dataset import DataReference
+from sweep.messages import Job
 
 TEST_DATA = Path(__file__).resolve().parent.parent / ".test-data"  # the tests' own copy of Fashion-MNIST, if they ran
 # Else as `sweep` has it by default: nothing is downloaded twice.
@@ -61,6 +64,28 @@ def tiny() -> LayerPlan:
         *(GlobalAveragePooling(), Dense(units=CLASSES, activation="softmax")),
     )
     return LayerPlan(image_shape=SHAPE, classes=CLASSES, layers=layers)
+
+
+def make_job(folder: Path, plan: LayerPlan, *, limit: int, epochs: int, **changes: Any) -> Job:
+    """A trainer's job on Fashion-MNIST that trains all its epochs, its files in a folder; the rest can be changed."""
+    values = {
+        "trial": 0,
+        "plan": plan,
+        "data": DataReference(cache_dir=CACHE),
+        "seed": 43,
+        "limit": limit,
+        "epochs": epochs,
+        "patience": epochs,
+        "batch_size": 64,
+        "precision": "auto",
+        "deterministic": False,
+        "backbone_weights": None,
+        "evaluate_test": False,
+        "checkpoint": folder / "checkpoint.npz",
+        "resume_from": None,
+        "weights": folder / "weights.npz",
+    }
+    return Job(**(values | changes))
 
 
 def noise(count: int) -> tuple[np.ndarray, np.ndarray]:

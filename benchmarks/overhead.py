@@ -17,7 +17,7 @@ from statistics import mean, median
 import figures
 import optuna
 from figures import Row
-from networks import CACHE
+from networks import CACHE, CLASSES, SHAPE, make_job
 
 SHARE = 0.03
 GAP_SECONDS = 1.0
@@ -49,32 +49,15 @@ def _run(how: str, folder: Path, limit: int, epochs: int) -> "subprocess.Complet
 def train_alone(folder: Path, limit: int, epochs: int) -> None:
     """Train the trials in this process and print what they took."""
     from search_spaces import find_space
-    from sweep.data.dataset import DataReference
-    from sweep.messages import Job
     from sweep.trainer.training import Trainer
 
     space = find_space("isolated")
     trainer = Trainer(send=lambda answer: None, is_stopped=lambda trial: False)
     began = time.perf_counter()
     for number, experiment in enumerate(space.reported[:TRIALS]):
-        job = Job(
-            trial=number,
-            plan=space.from_dict(experiment.configuration).plan((28, 28, 1), 10),
-            data=DataReference(cache_dir=CACHE),
-            seed=43,
-            limit=limit,
-            epochs=epochs,
-            patience=epochs,
-            batch_size=BATCH_SIZE,
-            precision="auto",
-            deterministic=False,
-            backbone_weights=None,
-            evaluate_test=True,
-            checkpoint=folder / f"{number}.npz",
-            resume_from=None,
-            weights=folder / f"{number}.weights.npz",
-        )
-        trainer.run(job)
+        plan = space.from_dict(experiment.configuration).plan(SHAPE, CLASSES)
+        changes = {"trial": number, "batch_size": BATCH_SIZE, "evaluate_test": True}
+        trainer.run(make_job(folder, plan, limit=limit, epochs=epochs, **changes))
     print(time.perf_counter() - began)
 
 

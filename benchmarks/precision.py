@@ -16,8 +16,7 @@ import networks  # before Keras: it quietens TensorFlow
 import numpy as np
 from figures import Row
 
-from sweep.data.dataset import DataReference
-from sweep.messages import Failure, Job, Result
+from sweep.messages import Result
 from sweep.metrics import scores
 from sweep.trainer.training import Trainer
 
@@ -29,26 +28,12 @@ WITHIN = 0.2  # percentage points
 def train(folder: Path, *, seed: int, policy: str, epochs: int) -> float:
     """Test accuracy in percent."""
     answers: list[object] = []
-    job = Job(
-        trial=0,
-        plan=networks.small(),
-        data=DataReference(cache_dir=networks.CACHE),
-        seed=seed,
-        limit=IMAGES,
-        epochs=epochs,
-        patience=epochs,
-        batch_size=64,
-        precision=policy,
-        deterministic=False,
-        backbone_weights=None,
-        evaluate_test=True,
-        checkpoint=folder / "checkpoint.npz",
-        resume_from=None,
-        weights=folder / "weights.npz",
+    job = networks.make_job(
+        folder, networks.small(), limit=IMAGES, epochs=epochs, seed=seed, precision=policy, evaluate_test=True
     )
     Trainer(send=answers.append, is_stopped=lambda _: False).run(job)
     result = answers[-1]
-    if isinstance(result, Failure) or not isinstance(result, Result) or result.test is None:
+    if not isinstance(result, Result) or result.test is None:
         raise SystemExit(f"seed {seed} in {policy}: {result}")
     return 100 * scores(np.asarray(result.test.confusion_matrix)).accuracy
 

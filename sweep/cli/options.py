@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from sweep.disk_limit import parse_disk_limit
+
 
 class Diagnostics:
     """How much is shown of what went wrong; set by --verbose."""
@@ -22,12 +24,6 @@ def _set_verbose(verbose: bool) -> bool:
     if verbose:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     return verbose
-
-
-def _parse_disk_limit(text: str) -> int:
-    from sweep.disk_limit import parse_disk_limit  # it knows the store, which takes long to import
-
-    return parse_disk_limit(text)
 
 
 def option(name: str, help: str, **settings: Any) -> Any:  # noqa: A002 - Typer's own word
@@ -80,7 +76,7 @@ class Work:
         option(
             "--max-disk",
             "Most that checkpoints, weights and features in the home may take, as 20GB; default: no limit.",
-            parser=_parse_disk_limit,
+            parser=parse_disk_limit,
             metavar="SIZE",
         ),
     ] = None

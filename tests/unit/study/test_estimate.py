@@ -5,7 +5,6 @@ import pytest
 
 from search_spaces import find_space
 from sweep.estimate import TRIAL_SECONDS, Counts, Estimator, study_seconds, typical_plans
-from sweep.messages import Evaluation, Result
 
 
 @pytest.fixture
@@ -21,24 +20,6 @@ def estimator(path):
 @pytest.fixture
 def plan(space):
     return space.from_dict(space.reported[0].configuration).plan((28, 28, 1), 2)
-
-
-@pytest.fixture
-def make_result():
-    def make(images_per_second):
-        evaluation = Evaluation(confusion_matrix=((1,),), cross_entropy=0.0, loss=0.0)
-        return Result(
-            trial=0,
-            best_epoch=1,
-            validation=evaluation,
-            test=None,
-            train_seconds=1.0,
-            images_per_second=images_per_second,
-            dtype_policy="float32",
-            history=(),
-        )
-
-    return make
 
 
 def test_nothing_is_estimated_before_a_speed_is_known(estimator, space, plan, make_identity):
@@ -57,13 +38,13 @@ def test_a_trial_trains_its_images_and_passes_the_validation_images_forward(esti
 def test_the_first_speed_of_a_running_trial_is_taken_only_where_none_is_known(estimator, plan, make_result):
     estimator.learn(plan, images_per_second=None)
     assert estimator.macs_per_second is None
-    estimator.remember(plan, make_result(50.0))
+    estimator.remember(plan, make_result(images_per_second=50.0))
     estimator.learn(plan, images_per_second=100.0)
     assert estimator.macs_per_second == 50.0 * plan.forward_macs
 
 
 def test_a_speed_is_kept_for_later_runs_of_the_family_and_precision(estimator, path, plan, make_result):
-    estimator.remember(plan, make_result(50.0))
+    estimator.remember(plan, make_result(images_per_second=50.0))
     assert Estimator(path, family="isolated", precision="auto").macs_per_second == 50.0 * plan.forward_macs
     assert Estimator(path, family="isolated", precision="float32").macs_per_second is None
     assert Estimator(path, family="grouped", precision="auto").macs_per_second is None
@@ -71,13 +52,13 @@ def test_a_speed_is_kept_for_later_runs_of_the_family_and_precision(estimator, p
 
 
 def test_speeds_that_others_kept_meanwhile_stay(estimator, path, plan, make_result):
-    Estimator(path, family="grouped", precision="auto").remember(plan, make_result(70.0))
-    estimator.remember(plan, make_result(50.0))
+    Estimator(path, family="grouped", precision="auto").remember(plan, make_result(images_per_second=70.0))
+    estimator.remember(plan, make_result(images_per_second=50.0))
     assert set(json.loads(path.read_text())) == {"grouped/auto", "isolated/auto"}
 
 
 def test_a_trial_without_a_speed_is_not_kept(estimator, path, plan, make_result):
-    estimator.remember(plan, make_result(None))
+    estimator.remember(plan, make_result(images_per_second=None))
     assert not path.exists()
 
 
@@ -148,7 +129,7 @@ def test_networks_that_are_trained_whole_know_nothing_of_the_speed_of_heads(path
 
 def test_both_speeds_of_a_finished_trial_are_kept(path, pretrained, make_result):
     plan = pretrained_plan(pretrained)
-    result = replace(make_result(10_000.0), features_seconds=20.0, features_images=1000)
+    result = replace(make_result(images_per_second=10_000.0), features_seconds=20.0, features_images=1000)
     Estimator(path, family="pretrained", precision="auto").remember(plan, result)
     later = Estimator(path, family="pretrained", precision="auto")
     assert later.head_macs_per_second == 10_000.0 * plan.head_macs

@@ -8,36 +8,14 @@ import pytest
 from rich.console import Console
 
 from sweep.cli.display import LineDisplay, LiveDisplay
-from sweep.messages import EpochEnd, Evaluation, Progress, Result
+from sweep.messages import Progress
 from sweep.worker.ledger import write_result
 
 
-@pytest.fixture
-def result():
-    """What a trainer answers after one epoch on a frozen backbone."""
-
-    def make(features_seconds):
-        evaluation = Evaluation(confusion_matrix=((1, 0), (0, 1)), cross_entropy=0.0, loss=0.0)
-        end = EpochEnd(trial=0, epoch=1, loss=1.0, accuracy=0.5, val_loss=1.0, val_accuracy=0.5, seconds=1.0)
-        return Result(
-            trial=0,
-            best_epoch=1,
-            validation=evaluation,
-            test=None,
-            train_seconds=1.0,
-            images_per_second=None,
-            dtype_policy="float32",
-            features_seconds=features_seconds,
-            history=(end,),
-        )
-
-    return make
-
-
 @pytest.mark.parametrize(("seconds", "told"), [(12.5, 12.5), (0.0, 0.0), (None, None)])
-def test_a_trial_says_what_its_features_cost(result, seconds, told):
+def test_a_trial_says_what_its_features_cost(make_result, seconds, told):
     study = optuna.create_study(direction="maximize")
-    write_result(study, study.ask(), result(seconds))
+    write_result(study, study.ask(), make_result(features_seconds=seconds))
     assert study.trials[0].user_attrs.get("features_seconds") == told
     assert ("features_seconds" in study.trials[0].user_attrs) is (told is not None)
 
