@@ -1,4 +1,4 @@
-"""Sizes of files as people write and read them, in decimal units."""
+"""Sizes, in decimal units, and counts, as people write and read them."""
 
 import re
 from decimal import Decimal
@@ -35,3 +35,8 @@ def format_bytes(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

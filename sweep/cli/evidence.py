@@ -12,8 +12,8 @@ from sweep.cli.options import Place
 from sweep.cli.place import reading_store
 from sweep.cli.streams import notes, out
 from sweep.documents import to_json
-from sweep.housekeeping import counted
 from sweep.identity import read_identity
+from sweep.sizes import counted
 
 HEADINGS = (
     "experiment",

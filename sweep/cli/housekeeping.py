@@ -12,19 +12,9 @@ from sweep.cli.options import Place
 from sweep.cli.place import location, writing_store
 from sweep.cli.streams import notes, out
 from sweep.documents import to_json
-from sweep.housekeeping import (
-    Finding,
-    Verdict,
-    Why,
-    clear,
-    counted,
-    examine,
-    examine_data,
-    examine_disk,
-    find_removable,
-    mend,
-)
-from sweep.sizes import format_bytes
+from sweep.examination import Finding, Verdict, examine, examine_data, examine_disk, mend
+from sweep.housekeeping import Why, clear, find_removable
+from sweep.sizes import counted, format_bytes
 
 KINDS = {
     Why.UNKEPT: ("file that no rule keeps", "files that no rule keeps"),

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from sweep.confirming.bootstrap import CONFIDENCE
 from sweep.confirming.results import Confirmation, Spread
-from sweep.housekeeping import counted
 from sweep.report.blocks import Block, Notice, Paragraph, Row, Section, Table
 from sweep.report.facts import StudyFacts
 from sweep.report.wording import MISSING, number, percent, points
+from sweep.sizes import counted
 from sweep.titles import title_of
 
 COLUMNS = ("network", "trial", "seeds", "validation", "test", "points to the best reported")

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from datetime import datetime
 
 from sweep.duration import format_duration
-from sweep.housekeeping import counted
 from sweep.report.blocks import Block, Facts, Notice, Paragraph, Row, Section, Table
 from sweep.report.facts import StudyFacts, TrialFacts
 from sweep.report.wording import MISSING, count, ranges, seconds, shortened
+from sweep.sizes import counted
 
 MOST_PRUNED = 20  # rows of a table
 

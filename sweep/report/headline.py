@@ -4,12 +4,11 @@ import shlex
 from dataclasses import dataclass
 
 from sweep.environment import host_name
-from sweep.housekeeping import counted
 from sweep.report.blocks import Block, Commands, Facts, Listing, Notice, Paragraph
 from sweep.report.facts import StudyFacts, TrialFacts
 from sweep.report.noise import FORMULA, Difference, difference, standard_error
 from sweep.report.wording import count, millions, number, percent, points, ranges
-from sweep.sizes import format_bytes
+from sweep.sizes import counted, format_bytes
 from sweep.titles import describe
 
 

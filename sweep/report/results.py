@@ -6,10 +6,10 @@ from functools import partial
 from search_spaces import ConfigurationError
 from search_spaces.plan import LayerPlan
 from sweep.baselines import FEWEST_RANKS, TOLERANCE, Comparison, Verdict, rank_correlation
-from sweep.housekeeping import counted
 from sweep.report.blocks import Block, Listing, Paragraph, Picture, Row, Section, Table
 from sweep.report.facts import StudyFacts, TrialFacts
 from sweep.report.wording import MISSING, count, millions, number, percent, points, seconds
+from sweep.sizes import counted
 from sweep.titles import format_value
 
 MOST_TRIALS = 10  # of the best, in the table; reported experiments come besides

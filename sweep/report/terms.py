@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.housekeeping import counted
 from sweep.report.blocks import Block, Commands, Facts, Listing, Notice, Paragraph, Row, Section, Table
 from sweep.report.commands import enqueue_commands, remarks, rules_in_words, start_command
 from sweep.report.facts import StudyFacts, TrialFacts
 from sweep.report.wording import ranges
+from sweep.sizes import counted
 from sweep.standing import End
 
 ENDS = {

@@ -1,15 +1,11 @@
 """The worker's loop: waits on pipes, clock and signals, and never blocks on the store."""
 
 import functools
-import os
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import replace
 from multiprocessing.connection import wait
-from types import FrameType
 from typing import Any
 
 from storage.engines import GRACE_SECONDS
@@ -32,6 +28,7 @@ from sweep.worker.observer import Observer
 from sweep.worker.outcomes import Outcomes
 from sweep.worker.slots import Slot, Work, open_slots
 from sweep.worker.trainer_process import TrainerProcess
+from sweep.worker.waking import Waking
 
 TICK_SECONDS = 0.25
 WAIT_SECONDS = 2.0  # between two looks at the study: for a stop, or for trials that run elsewhere
@@ -64,15 +61,12 @@ class Worker:
         self._early = early
         self._end: RunEnd | None = None
         self._leave_by = float("inf")  # monotonic seconds
+        self._slots: list[Slot] = []
         self._known_stops = stops(assignment.study)
         self._look_after = 0.0  # monotonic seconds
-        self._signals = 0
-        self._signal: int | None = None
         self._deaths_before_ready = 0
         self._calls: list[tuple[Future[Any], Callable[[Any], None]]] = []
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        self._waking = Waking(leave=self._kill_trainers)
 
     def run(self) -> RunEnd:
         """Work until the study ends, its time is over, or a signal comes.
@@ -80,11 +74,14 @@ class Worker:
         Raises:
             WorldError: If trainers cannot be started.
         """
-        handlers = {name: signal.signal(name, self._on_signal) for name in (signal.SIGINT, signal.SIGTERM)}
+        with self._waking:
+            return self._run()
+
+    def _run(self) -> RunEnd:
         self._slots = open_slots(self._on.slots, logs=self._on.logs, early=self._early)
         self._beats = Beats(self._on.store)
-        self._books = Bookkeeper(self._wake)
-        self._drawing, self._showing = Lane("drawing", self._wake), Lane("showing", self._wake)
+        wake = self._waking.wake
+        self._books, self._drawing, self._showing = Bookkeeper(wake), Lane("drawing", wake), Lane("showing", wake)
         self._finishing = Finishing(
             self._on,
             call=self._call,
@@ -104,16 +101,11 @@ class Worker:
             with WorkerMark(self._on.marks) as self._mark:
                 return self._work()
         finally:
-            for slot in self._slots:
-                slot.trainer.kill()
+            self._kill_trainers()
             for lane in (self._drawing, self._showing):
                 lane.close(0)  # what is still drawn now has nobody who waits for it
             self._books.close(CLOSE_SECONDS)
             self._beats.close()
-            for name, handler in handlers.items():
-                signal.signal(name, handler)
-            os.close(self._wake_read)
-            os.close(self._wake_write)
 
     def _work(self) -> RunEnd:
         while self._end is None or self._is_busy():
@@ -127,7 +119,7 @@ class Worker:
             self._observer.tick()
         self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)
         told = self._tell(self._end)
-        return replace(self._end, told=told, signal=self._end.signal if told else self._signal)
+        return replace(self._end, told=told, signal=self._end.signal if told else self._waking.signal)
 
     def _tell(self, end: RunEnd) -> bool:
         """Record why this worker leaves; False if the store did not take it in time."""
@@ -145,25 +137,11 @@ class Worker:
 
     # Waiting
 
-    def _wake(self) -> None:
-        with suppress(OSError):  # a full pipe wakes just as well
-            os.write(self._wake_write, b".")
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        self._signals += 1
-        if self._signals > 1:
-            for slot in self._slots:
-                slot.trainer.kill()
-            os._exit(130)  # at once: the next start repairs what is left
-        self._signal = number  # acted upon in the loop: a handler must not write into a pipe in mid-message
-        self._wake()
-
     def _wait(self) -> None:
         by_connection = {slot.trainer.connection: slot for slot in self._slots if not slot.trainer.connection.closed}
-        for source in wait([*by_connection, self._wake_read], timeout=TICK_SECONDS):
-            if source == self._wake_read:
-                with suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
+        for source in wait([*by_connection, self._waking.source], timeout=TICK_SECONDS):
+            if source == self._waking.source:
+                self._waking.clear()
             else:
                 slot = by_connection[source]  # type: ignore[index] # wait() is typed for every kind of source
                 answer = slot.trainer.receive()
@@ -179,8 +157,8 @@ class Worker:
             handle(future.result())
 
     def _watch_clock(self) -> None:
-        if self._signal is not None:
-            self._finish(RunEnd(reason=End.STOPPED, signal=self._signal))
+        if self._waking.signal is not None:
+            self._finish(RunEnd(reason=End.STOPPED, signal=self._waking.signal))
             self._leave_by = min(self._leave_by, time.monotonic() + LEAVE_SECONDS)  # if it was ending already
         if self._on.deadline is not None and time.monotonic() >= self._on.deadline:
             self._finish(RunEnd(reason=End.TIMEOUT))
@@ -304,6 +282,10 @@ class Worker:
             self._outcomes.trainer_died(work, how)
         if self._end is None:
             slot.replace_trainer()
+
+    def _kill_trainers(self) -> None:
+        for slot in self._slots:
+            slot.trainer.kill()
 
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
         self._calls.append((self._books.submit(call), handle))

@@ -13,8 +13,8 @@ from search_spaces import find_space
 from storage import locate
 from sweep.data.source import DataError
 from sweep.environment import versions
+from sweep.examination import examine_disk
 from sweep.feature_files import FeatureFiles, Table, digests_of
-from sweep.housekeeping import examine_disk
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import WorkerMark
 
