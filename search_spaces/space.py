@@ -67,6 +67,14 @@ class SearchSpace:
         return merged
 
     @cached_property
+    def _only_values(self) -> Mapping[str, Any]:
+        return {
+            name: each.choices[0]
+            for name, each in self.distributions.items()
+            if isinstance(each, CategoricalDistribution) and each.single()  # numbers have a range
+        }
+
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the distributions, in hexadecimal: two spaces with the same one can share a study."""
         named = {name: json.loads(distribution_to_json(found)) for name, found in self.distributions.items()}
@@ -139,9 +147,13 @@ class SearchSpace:
     def from_params(self, params: Mapping[str, Any]) -> Configuration:
         """The configuration that Optuna's parameters stand for; the inverse of `to_params`.
 
+        Args:
+            params: All parameters; one that has a single value may be missing: samplers propose none for it.
+
         Raises:
             ConfigurationError: If a parameter is missing, or has a value that the space does not have.
         """
+        params = {**self._only_values, **params}
         missing = [name for name in self.distributions if name not in params]
         if missing:
             raise ConfigurationError(

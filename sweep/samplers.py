@@ -4,11 +4,13 @@ Optuna stores neither: a study made with one sampler reloads with another.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 # Settings are stored with the study, so that a worker of a later version rebuilds the same search.
 SAMPLERS: dict[str, dict[str, Any]] = {
@@ -25,6 +27,10 @@ PRUNERS: dict[str, dict[str, Any]] = {
 # Training steps before a pruner may judge: of networks that train slowly at first, many end best. On recorded curves
 # with 47 steps an epoch (docs/performance.md) it loses less by judging after three epochs than after one.
 LEAST_STEPS = 140
+
+RANDOM_ATTEMPTS = 20  # in place of a proposal that is known
+
+IsKnown = Callable[[Mapping[str, Any]], bool]
 
 
 def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
@@ -43,16 +49,75 @@ def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
     }
 
 
-def make_sampler(name: str, settings: Mapping[str, Any], *, seed: int, draw: int) -> optuna.samplers.BaseSampler:
+def make_sampler(
+    name: str, settings: Mapping[str, Any], *, seed: int, draw: int, is_known: IsKnown = lambda _: False
+) -> optuna.samplers.BaseSampler:
     """The sampler of one draw.
 
     Seeded by the study's seed and the draw, never by worker: one seed in every process would make all of
     them propose the same configurations (https://github.com/optuna/optuna/issues/4714).
+
+    Args:
+        name: Of the sampler.
+        settings: As the study stored them.
+        seed: The study's.
+        draw: Which draw of the study it is, from 1.
+        is_known: Whether training with these parameters would repeat a trial; `random` does not ask. Default: never.
     """
     entropy = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
     if name == "random":
         return optuna.samplers.RandomSampler(seed=entropy)
-    return optuna.samplers.TPESampler(seed=entropy, **settings)
+    return _NovelTPESampler(is_known, seed=entropy, **settings)
+
+
+class _NovelTPESampler(optuna.samplers.TPESampler):
+    """TPE that proposes what is new, and takes the result of a configuration once however many trials repeat it.
+
+    Where regularisers can be off, the best configuration has few neighbours, or none: TPE alone proposes it again and
+    again, until the study seems exhausted (docs/performance.md).
+    """
+
+    def __init__(self, is_known: IsKnown, *, seed: int, **settings: Any) -> None:
+        super().__init__(seed=seed, **settings)
+        self._is_known = is_known
+        self._chance = optuna.samplers.RandomSampler(seed=seed)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Sample with TPE; at random if that is known, and something known if all of that is, too."""
+        proposal = super().sample_relative(_without_repeats(study), trial, search_space)
+        for _ in range(RANDOM_ATTEMPTS):
+            if not proposal or not self._is_known(proposal):  # empty: TPE has too few trials, and leaves it to chance
+                break
+            proposal = {
+                name: self._chance.sample_independent(study, trial, name, distribution)
+                for name, distribution in search_space.items()
+            }
+        return proposal
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Sample one parameter where there are too few trials for all of them together."""
+        return super().sample_independent(_without_repeats(study), trial, param_name, param_distribution)
+
+
+def _without_repeats(study: optuna.Study) -> optuna.Study:
+    return cast(optuna.Study, _WithoutRepeats(study))
+
+
+class _WithoutRepeats:
+    """A study whose repeats a sampler does not see."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)
+
+    def _get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:
+        return [trial for trial in self._study._get_trials(*args, **kwargs) if "reused_from" not in trial.user_attrs]
 
 
 def make_pruner(name: str, settings: Mapping[str, Any], *, epochs: int) -> optuna.pruners.BasePruner:

@@ -99,8 +99,6 @@ SETTINGS = (
         )
         for count in (5, 20)
     ),
-    Search(name="TPE, repeats failed", sampler="tpe", tells_repeats=False),
-    Search(name="TPE + median, repeats failed", sampler="tpe", pruner="median", tells_repeats=False),
     Search(name="random + median", pruner="median"),
 )
 

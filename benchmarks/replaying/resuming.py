@@ -103,11 +103,14 @@ class ResumingHalving:
         return Work(curve=curve, done=paused.done, handle=(trial, paused.configuration))
 
     def _begin(self) -> Work | None:
+        space = self._curves.space
         for _ in range(MAX_REPEATS):
             self._draws += 1
-            self._study.sampler = self._search.make_sampler(seed=self._seed, draw=self._draws)
+            self._study.sampler = self._search.make_sampler(
+                seed=self._seed, draw=self._draws, is_known=lambda params: space.from_params(params) in self._seen
+            )
             trial = self._study.ask()
-            configuration = self._curves.space.suggest(trial)
+            configuration = space.suggest(trial)
             if configuration not in self._seen:
                 self._seen.add(configuration)
                 curve = self._curves.answer(configuration, seed=self._seed)

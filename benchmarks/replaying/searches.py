@@ -12,7 +12,7 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from replaying.simulator import End, Work
-from sweep.samplers import SAMPLERS, make_pruner, make_sampler, pruner_settings
+from sweep.samplers import SAMPLERS, IsKnown, make_pruner, make_sampler, pruner_settings
 from sweep.standing import MAX_REPEATS
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ class Search:
         sampler, pruner: As in `sweep.samplers`; `percentile`, which the service has not, is a pruner here too.
         sampler_settings, pruner_settings: What differs from the service's.
         patience: Epochs without improvement before the pruner is asked at all; None: it always is.
-        tells_repeats: Whether a repeat ends as its configuration did before, so that the sampler counts that one twice.
         reports_best: Whether the pruner sees the best epoch so far instead of the last one.
     """
 
@@ -41,13 +40,14 @@ class Search:
     pruner: str = "none"
     pruner_settings: Mapping[str, Any] = field(default_factory=dict)
     patience: int | None = None
-    tells_repeats: bool = True
     reports_best: bool = False
 
-    def make_sampler(self, *, seed: int, draw: int) -> optuna.samplers.BaseSampler:
+    def make_sampler(self, *, seed: int, draw: int, is_known: IsKnown = lambda _: False) -> optuna.samplers.BaseSampler:
         """The sampler of one draw."""
         settings = {**SAMPLERS[self.sampler], **self.sampler_settings}
-        found: optuna.samplers.BaseSampler = make_sampler(self.sampler, settings, seed=seed, draw=draw)
+        found: optuna.samplers.BaseSampler = make_sampler(
+            self.sampler, settings, seed=seed, draw=draw, is_known=is_known
+        )
         return found
 
     def make_pruner(self, *, epochs: int, steps: int) -> BasePruner:
@@ -115,16 +115,17 @@ class StudySearch:
         return None
 
     def _sampler(self) -> optuna.samplers.BaseSampler:
-        sampler = self._search.make_sampler(seed=self._seed, draw=self._draws)
+        sampler = self._search.make_sampler(seed=self._seed, draw=self._draws, is_known=self._has_ended)
         if isinstance(sampler, TPESampler) and self._search.pruner != "hyperband":  # whose brackets are studies apart
             sampler._search_space = self._common  # the same answer, in half the time
         return sampler
 
+    def _has_ended(self, params: Mapping[str, Any]) -> bool:
+        return self._curves.space.from_params(params) in self._ended
+
     def _repeat(self, trial: Trial) -> End:
-        if not self._search.tells_repeats:
-            self.study.tell(trial, state=TrialState.FAIL)
-            return End(value=None)
         earlier = self._ended[self._configurations[trial.number]]
+        trial.set_user_attr("reused_from", earlier.number)
         if earlier.state is TrialState.COMPLETE:
             return self._tell(trial, earlier.value)
         for step, value in earlier.intermediate_values.items():

@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import Configuration, SearchSpace
+from search_spaces import Configuration, ConfigurationError, SearchSpace
 from storage import Store
 from storage.engines import without_optuna_warnings
 from sweep.budget import Budget, read_budget
@@ -98,8 +98,11 @@ def claim(
     seed = attributes.get("seed", identity.seed)
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
+    known = _Known(trials, space, seed, of_study=identity.seed)
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
-    study.sampler = make_sampler(identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw)
+    study.sampler = make_sampler(
+        identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw, is_known=known.has
+    )
     try:
         configuration = space.suggest(trial)
     except ValueError as error:  # enqueued by another tool with values that the space does not have
@@ -114,7 +117,7 @@ def claim(
         attributes=attributes,
         budget=budget,
         finished=now.finished,
-        repeat_of=_earlier(trials, configuration.to_dict(), seed, of_study=identity.seed),
+        repeat_of=known.trial(configuration),
     )
 
 
@@ -146,14 +149,37 @@ def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
     return trial
 
 
-def _earlier(trials: list[FrozenTrial], config: dict[str, Any], seed: int, *, of_study: int) -> FrozenTrial | None:
-    """The first trial that trained this configuration with this seed to an end that would come again."""
-    wanted = json.dumps(config, sort_keys=True)
-    for trial in trials:
-        same = json.dumps(trial.user_attrs.get("config"), sort_keys=True) == wanted
-        same = same and trial.user_attrs.get("seed", of_study) == seed
-        # A confirmation is asked for by name, perhaps on a larger machine: what failed is tried again.
-        lasting = trial.user_attrs.get("failure") in LASTING and "confirms" not in trial.user_attrs
-        if same and (trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or lasting):
-            return trial
-    return None
+class _Known:
+    """The trials that trained a configuration with a seed to an end that would come again, the first of each.
+
+    Args:
+        trials: All trials of the study, ordered by number.
+        space: Its search space.
+        seed: The seed.
+        of_study: The study's, of trials that have none of their own.
+    """
+
+    def __init__(self, trials: list[FrozenTrial], space: SearchSpace, seed: int, *, of_study: int) -> None:
+        self._trials: dict[str, FrozenTrial] = {}
+        self._space = space
+        for trial in trials:
+            # A confirmation is asked for by name, perhaps on a larger machine: what failed is tried again.
+            lasting = trial.user_attrs.get("failure") in LASTING and "confirms" not in trial.user_attrs
+            ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or lasting
+            if ended and trial.user_attrs.get("seed", of_study) == seed:
+                self._trials.setdefault(_text(trial.user_attrs.get("config")), trial)
+
+    def trial(self, configuration: Configuration) -> FrozenTrial | None:
+        """The trial that trained it, or None."""
+        return self._trials.get(_text(configuration.to_dict()))
+
+    def has(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial trained what a sampler proposes; False where that is not a whole configuration."""
+        try:
+            return self.trial(self._space.from_params(params)) is not None
+        except ConfigurationError:
+            return False
+
+
+def _text(config: Any) -> str:
+    return json.dumps(config, sort_keys=True)

@@ -321,6 +321,20 @@ def test_a_passing_failure_does_not_keep_a_configuration_from_being_trained(stud
     assert claim_next().repeat_of is None
 
 
+def test_a_search_that_comes_back_to_the_best_configuration_goes_on_with_others(store, study, mark):
+    change_budget(study, BudgetChange(trials=80))
+    searched = make_identity(dataset="digits")
+    while not isinstance(claimed := claim(store, study, SPACE, searched, mark), Ended):
+        if claimed.repeat_of is not None:
+            ledger.write_repeat(study, claimed.trial, claimed.repeat_of)
+        else:
+            config = claimed.configuration.to_dict()
+            study.tell(claimed.trial, 0.5 + 0.1 * sum(config[name] is None for name in ("l2", "dropout")))
+    assert claimed.reason is End.TRIALS
+    repeats = [trial.number for trial in study.get_trials() if "reused_from" in trial.user_attrs]
+    assert len(repeats) <= 2, repeats  # of the first draws, which are made at random
+
+
 def test_another_configuration_is_no_repeat(study, claim_next, end_with):
     end_with("complete")
     enqueue_configuration(study, SPACE, REPORTED[1])

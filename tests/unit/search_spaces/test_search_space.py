@@ -148,6 +148,20 @@ def test_missing_parameters_are_named():
         find_space("grouped").from_params({"batch_norm": True})
 
 
+def test_a_parameter_with_one_value_may_be_missing():
+    @dataclass(frozen=True, kw_only=True)
+    class Fixed(Configuration):
+        family: ClassVar[str] = "fixed"
+        units: int = parameter(Choice(16))
+        batch_norm: bool = parameter(Switch())
+
+        def plan(self, image_shape, classes):
+            raise NotImplementedError
+
+    space = SearchSpace(name="fixed", families=(Fixed,))
+    assert space.from_params({"batch_norm": True}) == Fixed(units=16, batch_norm=True)
+
+
 def test_parameters_of_an_unknown_family_are_refused():
     space = find_space("all")
     params = space.to_params(space.from_dict(space.reported[0].configuration))

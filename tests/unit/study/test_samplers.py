@@ -22,6 +22,24 @@ def propose(request, space):
     return draw
 
 
+@pytest.fixture
+def propose_among(space):
+    """What TPE proposes after the same 20 trials where some parameters are known."""
+
+    def propose(is_known):
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+        for number in range(20):
+            trial = study.ask()
+            space.suggest(trial)
+            study.tell(trial, number / 20)
+        study.sampler = make_sampler("tpe", SAMPLERS["tpe"], seed=43, draw=21, is_known=is_known)
+        trial = study.ask()
+        space.suggest(trial)
+        return trial.params
+
+    return propose
+
+
 def test_the_same_seed_and_draw_propose_the_same(propose):
     assert propose(3) == propose(3)
 
@@ -37,6 +55,39 @@ def test_another_seed_proposes_something_else(propose):
 
 def test_a_seed_and_a_draw_that_change_places_are_another_draw(propose):
     assert propose(2, seed=5) != propose(5, seed=2)
+
+
+def test_what_is_known_is_not_proposed(space, propose_among):
+    first = propose_among(lambda _: False)
+    assert propose_among(lambda params: params == first) != first
+
+
+def test_where_everything_is_known_something_is_proposed_all_the_same(space, propose_among):
+    assert propose_among(lambda _: True).keys() == space.distributions.keys()
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_a_configuration_that_was_repeated_counts_once(space, pruner):
+    def proposed(repeats):
+        study = optuna.create_study(
+            study_name="counted once", direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1)
+        )
+        for number in range(20):
+            trial = study.ask()
+            space.suggest(trial)
+            study.tell(trial, number / 20)
+        for _ in range(repeats):
+            study.enqueue_trial(study.best_params, user_attrs={"reused_from": study.best_trial.number})
+            trial = study.ask()
+            space.suggest(trial)
+            study.tell(trial, study.best_value)
+        study.pruner = make_pruner(pruner, PRUNERS[pruner], epochs=50)
+        study.sampler = make_sampler("tpe", SAMPLERS["tpe"], seed=43, draw=21)
+        trial = study.ask()
+        space.suggest(trial)
+        return trial.params
+
+    assert proposed(repeats=40) == proposed(repeats=0)
 
 
 def test_the_sampler_takes_the_settings_that_the_study_stored():
