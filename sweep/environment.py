@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+# Beginnings of the variables that options, PostgreSQL's driver and S3's take passwords and keys from.
+SECRETS = ("SWEEP_", "PG", "AWS_")
 VERSIONED = ("sweep", "keras", "tensorflow", "jax", "optuna", "numpy")
 
 
@@ -94,18 +96,29 @@ def git_commit() -> str | None:
     return answer.stdout.strip()
 
 
+def environment_without_secrets() -> dict[str, str]:
+    """This process's variables but for those that open the store or the place of artifacts.
+
+    For processes that only compute: a trainer runs a family's own code, a proof loads a stranger's model.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+
+
 def trainer_environment(*, gpu: str | None, threads: int) -> dict[str, str]:
-    """Variables for one trainer process: its GPU, its share of the cores, a quiet TensorFlow.
+    """Variables for one trainer process: its GPU, its share of the cores, a quiet TensorFlow, and no secrets.
 
     Args:
         gpu: The one GPU it may see, or None where none was found.
         threads: Processor threads it may use; they must be known before Keras is imported.
     """
-    variables = dict(os.environ)
+    variables = environment_without_secrets()
     variables.setdefault("KERAS_BACKEND", "tensorflow")
     variables.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if gpu is not None:
         variables["CUDA_VISIBLE_DEVICES"] = gpu
+        # Memory as it is needed: other trainers, and other programs, may be at work on the same GPU.
+        variables.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        variables.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     variables["TF_NUM_INTRAOP_THREADS"] = variables["OMP_NUM_THREADS"] = str(threads)
     return variables
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -26,6 +27,23 @@ def _set_verbose(verbose: bool) -> bool:
     return verbose
 
 
+def _warn_of_password(context: typer.Context, parameter: typer.CallbackParam, storage: str | None) -> str | None:
+    """Say that a password on the command line is no secret: `ps` shows it to every user of the host."""
+    source = context.get_parameter_source(parameter.name or "")
+    if storage is not None and source is not None and source.name == "COMMANDLINE":
+        from storage import LocationError, locate
+
+        with suppress(LocationError):  # the command says that
+            if locate(storage, Path()).passwords:
+                from sweep.cli.streams import notes
+
+                notes.print(
+                    "The password in --storage can be read by every user of this host (ps). "
+                    "Give SWEEP_STORAGE in the environment instead, or leave the password to PGPASSWORD or ~/.pgpass."
+                )
+    return storage
+
+
 def option(name: str, help: str, **settings: Any) -> Any:  # noqa: A002 - Typer's own word
     """An option that can also be given as SWEEP_NAME in the environment."""
     variable = "SWEEP_" + name.split("/")[0].removeprefix("--").replace("-", "_").upper()
@@ -39,7 +57,11 @@ class Place:
     home: Annotated[Path, option("--home", "Folder for database, downloads and logs.")] = Path("sweep-data")
     storage: Annotated[
         str | None,
-        option("--storage", "sqlite:///PATH or postgresql+psycopg://…; default: a SQLite file in the home."),
+        option(
+            "--storage",
+            "sqlite:///PATH or postgresql+psycopg://…; default: a SQLite file in the home.",
+            callback=_warn_of_password,
+        ),
     ] = None
     verbose: Annotated[bool, option("--verbose", "Show tracebacks and the log.", callback=_set_verbose)] = False
 

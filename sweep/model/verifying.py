@@ -1,7 +1,6 @@
 """Having an exported folder prove itself, in a process that knows only the folder and the data set."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sweep.data.dataset import NAMES, DataReference
+from sweep.environment import environment_without_secrets
 from sweep.errors import WorldError
 
 PROOF_MODULE: Final = "sweep.model.proof"
@@ -197,8 +197,9 @@ def _plain(data: DataReference) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    """TensorFlow, for SavedModel is its own; quiet; and without settings that change what is computed."""
-    variables = {name: value for name, value in os.environ.items() if name != "NVIDIA_TF32_OVERRIDE"}
+    """TensorFlow, for SavedModel is its own; quiet; without secrets, and without settings that change results."""
+    variables = environment_without_secrets()
+    variables.pop("NVIDIA_TF32_OVERRIDE", None)
     return variables | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 

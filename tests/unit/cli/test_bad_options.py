@@ -97,3 +97,19 @@ def test_a_dry_run_makes_nothing(sweep, nothing_changes):
         outcome = sweep(*START, "--dry-run")
     assert outcome.code == 0
     assert "40 training" in outcome.err
+
+
+def test_a_password_on_the_command_line_is_no_secret_and_is_told_so(sweep):
+    url = "postgresql+psycopg://user:hush@127.0.0.1:1/sweep"
+    told = sweep("status", "isolated", "--storage", url).err
+    assert "can be read by every user of this host" in told
+    assert "SWEEP_STORAGE" in told
+    assert "hush" not in told
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://user@127.0.0.1:1/sweep", None])
+def test_a_password_that_stands_elsewhere_is_not_remarked_on(sweep, monkeypatch, url):
+    monkeypatch.setenv("SWEEP_STORAGE", "postgresql+psycopg://user:hush@127.0.0.1:1/sweep")
+    told = sweep("status", "isolated", *(("--storage", url) if url else ())).err
+    assert "every user" not in told
+    assert "hush" not in told
