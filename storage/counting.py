@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row, text
 from storage.connecting import database_errors, make_brief_engine, reading_url, schema_version
 from storage.errors import UnknownStudyError
 from storage.location import Location
-from storage.tally import CALLED_BY, Best, Course, Proposal, RunningTrial, Tally, TrainedWith
+from storage.operating import read_operation
+from storage.selecting import number_in, text_in, with_attribute, with_or_without
+from storage.tally import CALLED_BY, Best, Course, Operation, Proposal, RunningTrial, Tally, TrainedWith
 
 SCHEMAS = frozenset({"v3.2.0.a"})  # what the tables below were read in: Optuna 5.0's
 STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
 NO_TRIAL = -1  # below every number
-UNWRITTEN = {"INF_POS": float("inf"), "INF_NEG": float("-inf"), "NAN": float("nan")}  # what a column cannot hold
 
 
 class Counts:
@@ -126,6 +127,10 @@ class SqlStudy:
             running=self._running(running), pruned_after=self._pruned_after(), trained_with=self._trained_with()
         )
 
+    def operation(self) -> Operation:
+        """Who works on it and what waits, see `CountedStudy`."""
+        return read_operation(self._rows, dialect=self._connection.dialect.name)
+
     def _best(self) -> Best | None:
         rows = self._rows(
             """
@@ -138,12 +143,12 @@ class SqlStudy:
             LIMIT 1
             """
         )
-        return next((Best(number=row.number, value=_float(row.value, row.value_type)) for row in rows), None)
+        return next((Best(number=row.number, value=number_in(row.value, row.value_type)) for row in rows), None)
 
     def _failures(self, *, after: int) -> Mapping[str | None, int]:
         rows = self._rows(
             f"""
-            SELECT failure.value_json AS kind, count(*) AS trials FROM trials {_with_or_without("failure")}
+            SELECT failure.value_json AS kind, count(*) AS trials FROM trials {with_or_without("failure")}
             WHERE trials.study_id = :study AND trials.state = 'FAIL' AND trials.number > :after
             GROUP BY failure.value_json
             """,  # noqa: S608 - made of names in this module
@@ -151,7 +156,7 @@ class SqlStudy:
         )
         found: Counter[str | None] = Counter()
         for row in rows:
-            found[_text(row.kind)] += row.trials
+            found[text_in(row.kind)] += row.trials
         return dict(found)
 
     def _last_proposals(self, count: int) -> tuple[Proposal, ...]:
@@ -160,14 +165,14 @@ class SqlStudy:
         rows = self._rows(
             f"""
             SELECT reused_from.trial_id AS reused, failure.value_json AS kind
-            FROM trials {_with("draw")} {_with_or_without("reused_from")} {_with_or_without("failure")}
+            FROM trials {with_attribute("draw")} {with_or_without("reused_from")} {with_or_without("failure")}
             WHERE trials.study_id = :study AND trials.state IN ('COMPLETE', 'PRUNED', 'FAIL')
             ORDER BY {newest}
             LIMIT :count
             """,  # noqa: S608
             count=count,
         )
-        return tuple(Proposal(reused=row.reused is not None, failure=_text(row.kind)) for row in rows)
+        return tuple(Proposal(reused=row.reused is not None, failure=text_in(row.kind)) for row in rows)
 
     def _running(self, count: int) -> tuple[RunningTrial, ...]:
         found = self._rows(
@@ -197,14 +202,14 @@ class SqlStudy:
             number=number,
             attributes={row.key: json.loads(row.value_json) for row in attributes},
             epoch=None if last is None else last.step,
-            value=None if last is None else _float(last.intermediate_value, last.intermediate_value_type),
+            value=None if last is None else number_in(last.intermediate_value, last.intermediate_value_type),
         )
 
     def _pruned_after(self) -> Mapping[int, int]:
         rows = self._rows(
             f"""
             SELECT epochs_run.value_json AS epochs, count(*) AS trials
-            FROM trials {_with("epochs_run")} {_with_or_without("reused_from")}
+            FROM trials {with_attribute("epochs_run")} {with_or_without("reused_from")}
             WHERE trials.study_id = :study AND trials.state = 'PRUNED' AND reused_from.trial_id IS NULL
             GROUP BY epochs_run.value_json
             """  # noqa: S608
@@ -216,8 +221,8 @@ class SqlStudy:
             f"""
             SELECT host.value_json AS host, dtype_policy.value_json AS dtype_policy,
                 backend.value_json AS backend, device.value_json AS device, count(*) AS trials
-            FROM trials {_with("dtype_policy")} {_with_or_without("host")} {_with_or_without("backend")}
-                {_with_or_without("device")} {_with_or_without("reused_from")} {_with_or_without("taken_over")}
+            FROM trials {with_attribute("dtype_policy")} {with_or_without("host")} {with_or_without("backend")}
+                {with_or_without("device")} {with_or_without("reused_from")} {with_or_without("taken_over")}
             WHERE trials.study_id = :study AND trials.state IN ('COMPLETE', 'PRUNED')
                 AND reused_from.trial_id IS NULL AND coalesce(taken_over.value_json, 'false') <> 'true'
             GROUP BY host.value_json, dtype_policy.value_json, backend.value_json, device.value_json
@@ -225,7 +230,9 @@ class SqlStudy:
         )
         found: Counter[tuple[str | None, ...]] = Counter()
         for row in rows:
-            found[tuple(_text(value) for value in (row.host, row.dtype_policy, row.backend, row.device))] += row.trials
+            found[tuple(text_in(value) for value in (row.host, row.dtype_policy, row.backend, row.device))] += (
+                row.trials
+            )
         return in_order(found)
 
     def _rows(self, asked: str, **values: object) -> Sequence[Row[Any]]:
@@ -241,24 +248,3 @@ def in_order(found: Mapping[tuple[str | None, ...], int]) -> tuple[TrainedWith, 
         )
         if policy is not None
     )
-
-
-def _with(key: str) -> str:
-    """Leaves the trials that have a user attribute, which then is a table of that name."""
-    return f"JOIN trial_user_attributes {key} ON {key}.trial_id = trials.trial_id AND {key}.key = '{key}'"
-
-
-def _with_or_without(key: str) -> str:
-    """Likewise, but its columns are null for trials that do not have it."""
-    return f"LEFT {_with(key)}"
-
-
-def _text(value_json: str | None) -> str | None:
-    """A user attribute that is a text; None for another, or for none."""
-    value = None if value_json is None else json.loads(value_json)
-    return value if isinstance(value, str) else None
-
-
-def _float(value: float | None, kind: str) -> float:
-    """A number as Optuna stores it."""
-    return UNWRITTEN[kind] if value is None else value

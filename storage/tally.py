@@ -1,9 +1,12 @@
 """What a study's trials come to in numbers: few values, however many trials there are."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+# What a waiting trial is called by the first of these user attributes that it has.
+QUEUED_AS = {"retry_of": "retry", "baseline": "reported", "confirms": "confirmation", "enqueued": "enqueued"}
 CALLED_BY = ("baseline", "confirms", "seed", "config")  # the user attributes in `RunningTrial`
 
 
@@ -106,6 +109,90 @@ class Course:
     trained_with: tuple[TrainedWith, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunningWork:
+    """Who trains a running trial; None where that is not known.
+
+    Attributes:
+        host: Name of the host.
+        worker: The worker's mark.
+        slots: That worker's trainers, at work or not.
+        silent_seconds: Since the trial's last heartbeat.
+    """
+
+    host: str | None
+    worker: str | None
+    slots: int | None
+    silent_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkingHost:
+    """A host that trains.
+
+    Attributes:
+        host: Its name; None for trials whose trainer has not begun yet.
+        workers: Its workers that train.
+        running: Trials that they train.
+        slots: Their trainers, at work or not; None where that was not recorded.
+        silent_seconds: Since the last heartbeat of that trial that was heard of longest ago; None where not known.
+    """
+
+    host: str | None
+    workers: int
+    running: int
+    slots: int | None
+    silent_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast trials come to an end.
+
+    Attributes:
+        finished: Complete and pruned trials of that time; those that reuse an earlier result are left out.
+        seconds: The time until now: an hour, or since the study's first trial began.
+    """
+
+    finished: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """How a study is worked on.
+
+    Attributes:
+        hosts: Those that train, by name.
+        queue: Waiting trials by what they are: `retry`, `reported`, `confirmation`, `enqueued`, `other`.
+        pace: None where that is not known.
+    """
+
+    hosts: tuple[WorkingHost, ...]
+    queue: Mapping[str, int]
+    pace: Pace | None
+
+
+def working_hosts(running: Iterable[RunningWork]) -> tuple[WorkingHost, ...]:
+    """Running trials by the hosts that train them, ordered by name."""
+    by_host: defaultdict[str | None, list[RunningWork]] = defaultdict(list)
+    for each in running:
+        by_host[each.host].append(each)
+    return tuple(_host(name, by_host[name]) for name in sorted(by_host, key=lambda name: name or ""))
+
+
+def _host(name: str | None, works: list[RunningWork]) -> WorkingHost:
+    slots = {each.worker: each.slots for each in works}
+    silences = [each.silent_seconds for each in works if each.silent_seconds is not None]
+    return WorkingHost(
+        host=name,
+        workers=len(slots),
+        running=len(works),
+        slots=None if None in slots.values() else sum(each or 0 for each in slots.values()),
+        silent_seconds=max(silences, default=None),
+    )
+
+
 class CountedStudy(Protocol):
     """One study whose trials are counted, whichever way."""
 
@@ -133,3 +220,6 @@ class CountedStudy(Protocol):
         Args:
             running: Most of the running trials.
         """
+
+    def operation(self) -> Operation:
+        """Who works on it now, and what waits."""

@@ -5,7 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from storage.counting import STATES, in_order
-from storage.tally import CALLED_BY, Best, Course, Proposal, RunningTrial, Tally, TrainedWith
+from storage.tally import (
+    CALLED_BY,
+    QUEUED_AS,
+    Best,
+    Course,
+    Operation,
+    Proposal,
+    RunningTrial,
+    RunningWork,
+    Tally,
+    TrainedWith,
+    working_hosts,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -48,6 +60,15 @@ class LoadedStudy:
             running=tuple(_running(trial) for trial in under_way[:running]),
             pruned_after=_pruned_after(trials),
             trained_with=_trained_with(trials),
+        )
+
+    def operation(self) -> Operation:
+        """Who works on it and what waits, see `CountedStudy`; Optuna shows no heartbeats, so no pace either."""
+        trials = self._trials()
+        return Operation(
+            hosts=working_hosts(_work(trial) for trial in trials if trial.state.name == "RUNNING"),
+            queue=dict(Counter(_queued_as(trial) for trial in trials if trial.state.name == "WAITING")),
+            pace=None,
         )
 
     def _trials(self) -> "Sequence[FrozenTrial]":
@@ -96,6 +117,19 @@ def _running(trial: "FrozenTrial") -> RunningTrial:
         epoch=epoch,
         value=None if epoch is None else trial.intermediate_values[epoch],
     )
+
+
+def _work(trial: "FrozenTrial") -> RunningWork:
+    return RunningWork(
+        host=_text(trial, "host"),
+        worker=_text(trial, "worker"),
+        slots=trial.user_attrs.get("slots"),
+        silent_seconds=None,
+    )
+
+
+def _queued_as(trial: "FrozenTrial") -> str:
+    return next((kind for name, kind in QUEUED_AS.items() if name in trial.user_attrs), "other")
 
 
 def _pruned_after(trials: "Sequence[FrozenTrial]") -> Mapping[int, int]:

@@ -44,7 +44,7 @@ def status_document(study: CountedStudy, files: TrialFiles | None = None) -> dic
         files: Its trials' files on this host, to be measured. Default: None.
     """
     identity, budget = read_identity(study), read_budget(study)
-    now, course = counted_standing(study), study.course(running=RUNNING_LISTED)
+    now, course, operation = counted_standing(study), study.course(running=RUNNING_LISTED), study.operation()
     return study_document(study) | {
         "trials_wanted": budget.trials,
         "best": None if now.best is None else asdict(now.best),
@@ -58,6 +58,10 @@ def status_document(study: CountedStudy, files: TrialFiles | None = None) -> dic
         # The name of another tool's study may be any path: no files are looked for.
         "disk_bytes": None if files is None or identity is None else files.size(),
         "epochs_saved": None if identity is None else _epochs_saved(course, identity.epochs),
+        "failures": {kind or "other": trials for kind, trials in now.failures.items()},
+        "queue": dict(operation.queue),
+        "pace": None if operation.pace is None else asdict(operation.pace),
+        "hosts": [asdict(each) for each in operation.hosts],
         "precisions": [asdict(each) for each in course.trained_with],
         "running_trials": [
             {

@@ -35,13 +35,18 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Trials by state, the best, and why the study ended, if it did."""
+    """Trials by state, the best, and why the study ended, if it did.
+
+    Attributes:
+        failures: Failed trials by their kind; None for what another tool failed.
+    """
 
     complete: int
     pruned: int
     running: int
     waiting: int
     failed: int
+    failures: Mapping[str | None, int]
     best: Best | None
     ended: End | None
 
@@ -79,6 +84,7 @@ def _judge(tally: Tally, budget: Budget, attributes: Mapping[str, Any]) -> Stand
         running=tally.states["RUNNING"],
         waiting=tally.states["WAITING"],
         failed=tally.states["FAIL"],
+        failures=tally.failures,
         best=tally.best,
         ended=None,
     )

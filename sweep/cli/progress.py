@@ -11,8 +11,9 @@ from sweep.cli.options import Place
 from sweep.cli.streams import notes, out
 from sweep.cli.watching import watch
 from sweep.documents import status_document, study_document, to_json
+from sweep.duration import format_duration
 from sweep.errors import UsageError
-from sweep.sizes import format_bytes
+from sweep.sizes import counted, format_bytes
 from sweep.trial_files import TrialFiles
 
 TRAINED_WITH = ("dtype_policy", "backend", "device")
@@ -53,10 +54,12 @@ def status_lines(document: dict[str, Any]) -> list[str]:
     """What `status` prints of its document; the first line is the heading."""
     look = " (quick look: no verdict on the report)" if document["quick_look"] else ""
     complete, pruned = document["complete"], document["pruned"]
+    waiting = f"{document['waiting']} waiting{_by_kind(document['queue'])}"
+    failed = f"{document['failed']} failed{_by_kind(document['failures'])}"
     lines = [
         f"{document['study']}{look}",
         f"finished  {complete + pruned} of {document['trials_wanted']}: {complete} complete, {pruned} pruned",
-        f"others    {document['running']} running, {document['waiting']} waiting, {document['failed']} failed",
+        f"others    {document['running']} running, {waiting}, {failed}",
     ]
     if document["best"] is not None:
         best = document["best"]
@@ -68,6 +71,8 @@ def status_lines(document: dict[str, Any]) -> list[str]:
         saved = document["epochs_saved"]
         lines.append(f"saved     {saved} epoch{'' if saved == 1 else 's'} by pruning")
     lines += [f"ends      {_rules(document)}", f"ended     {document['ended'] or 'not yet'}"]
+    lines += _pace(document["pace"])
+    lines += [f"host      {_host(each)}" for each in document["hosts"]]
     lines += [f"running   trial {trial['number']}: {_running(trial)}" for trial in document["running_trials"]]
     if document["running"] > len(document["running_trials"]):
         lines.append(f"running   and {document['running'] - len(document['running_trials'])} more")
@@ -107,6 +112,30 @@ def _rules(document: dict[str, Any]) -> str:
         rules.append(f"at a validation accuracy of {document['until']}")
     rules.append(f"after {document['max_failures']} failures in a row")
     return ", ".join(rules)
+
+
+def _by_kind(counts: dict[str, int]) -> str:
+    """Counts by their kind in brackets, the most first; nothing where no kind is known."""
+    if not counts.keys() - {"other"}:
+        return ""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return f" ({', '.join(f'{count} {kind}' for kind, count in ordered)})"
+
+
+def _pace(pace: dict[str, Any] | None) -> list[str]:
+    if pace is None or not pace["finished"]:
+        return []
+    an_hour = 3600 * pace["finished"] / pace["seconds"]
+    of = f"{counted(pace['finished'], 'trial')} in the last {format_duration(pace['seconds'])}"
+    return [f"pace      {counted(round(an_hour), 'trial')} an hour ({of})"]
+
+
+def _host(host: dict[str, Any]) -> str:
+    slots = f" in {counted(host['slots'], 'slot')}" if host["slots"] is not None else ""
+    work = f"{counted(host['running'], 'trial')}{slots} of {counted(host['workers'], 'worker')}"
+    silence = host["silent_seconds"]
+    heard = f", heard of {format_duration(silence)} ago" if silence is not None else ""
+    return f"{host['host'] or 'not known yet'}: {work}{heard}"
 
 
 def _running(trial: dict[str, Any]) -> str:

@@ -26,8 +26,8 @@ COPIED_BY_A_REPEAT = (
 )
 
 
-def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Ready) -> None:
-    """Record what is about to be trained, and where."""
+def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Ready, *, slots: int) -> None:
+    """Record what is about to be trained, and where: beside how many trainers, too, for they share the host."""
     plan = job.plan
     _write(
         trial,
@@ -38,6 +38,7 @@ def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Read
             "forward_macs": plan.forward_macs,
             "seed": job.seed,
             "host": host_name(),
+            "slots": slots,
             "backend": trainer.backend,
             "device": trainer.device,
             "versions": versions(),

@@ -242,7 +242,8 @@ class Worker:
             self._outcomes.trial_ended(work, Stopped(trial=work.number))
             return
         if ready is not None:
-            self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready))
+            slots = len(self._slots)
+            self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready, slots=slots))
         slot.begin(work)
         self._outcomes.begun(work)
 

@@ -117,6 +117,50 @@ def test_a_running_trial_is_shown_with_its_last_epoch(document):
     ]
 
 
+# Who works, how fast, and what waits
+
+
+def test_what_waits_and_what_failed_is_told_by_kind(document):
+    lines = status_lines(
+        document(
+            running=1,
+            waiting=4,
+            failed=3,
+            queue={"other": 1, "reported": 3},
+            failures={"memory": 1, "crash": 2},
+        )
+    )
+    assert "others    1 running, 4 waiting (3 reported, 1 other), 3 failed (2 crash, 1 memory)" in lines
+
+
+def test_what_only_another_tool_knows_is_counted_without_a_kind(document):
+    lines = status_lines(document(running=0, waiting=2, failed=1, queue={"other": 2}, failures={"other": 1}))
+    assert "others    0 running, 2 waiting, 1 failed" in lines
+
+
+@pytest.mark.parametrize(
+    ("pace", "told"),
+    [
+        ({"finished": 12, "seconds": 3600.0}, ["pace      12 trials an hour (12 trials in the last 1 h)"]),
+        ({"finished": 1, "seconds": 300.0}, ["pace      12 trials an hour (1 trial in the last 5 min)"]),
+        ({"finished": 0, "seconds": 3600.0}, []),
+        (None, []),
+    ],
+)
+def test_the_pace_is_told_with_what_it_was_taken_from(document, pace, told):
+    assert [line for line in status_lines(document(pace=pace)) if line.startswith("pace")] == told
+
+
+def test_a_host_is_told_with_its_slots_and_when_it_was_heard_of(document):
+    busy = {"host": "box-1", "workers": 2, "running": 3, "slots": 4, "silent_seconds": 95.2}
+    unknown = {"host": None, "workers": 1, "running": 1, "slots": None, "silent_seconds": None}
+    lines = status_lines(document(hosts=[unknown, busy]))
+    assert [line for line in lines if line.startswith("host")] == [
+        "host      not known yet: 1 trial of 1 worker",
+        "host      box-1: 3 trials in 4 slots of 2 workers, heard of 1 min 35 s ago",
+    ]
+
+
 # A schema of another version
 
 
