@@ -65,7 +65,7 @@ def resolve(host: str, port: int) -> Address:
     except (OSError, ValueError) as error:  # ValueError: no name can be written so
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no name of a host"
         raise UsageError(
-            f"--host '{host}' stands for no address: {reason}. "
+            f"The host '{host}' stands for no address: {reason}. "
             "Give 127.0.0.1 (this host alone), 0.0.0.0 (every network) or an address of this host."
         ) from error
     resolved = [str(numeric[0]) for family, _, _, _, numeric in found if family in (socket.AF_INET, socket.AF_INET6)]
@@ -95,12 +95,12 @@ def listening(address: Address) -> Iterator[list[socket.socket]]:
                 listener.listen()  # only now is a second listener refused
             except OSError as error:
                 if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise _unusable(address, error) from error
+                    raise unusable(address, error) from error
                 failed = error  # `localhost` on a host without IPv6
             else:
                 sockets.append(listener)
         if failed is not None and not sockets:
-            raise _unusable(address, failed) from failed
+            raise unusable(address, failed) from failed
         yield sockets
 
 
@@ -156,17 +156,24 @@ def leaving_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _unusable(address: Address, error: OSError) -> WorldError:
+def unusable(address: Address, error: OSError, *, option: str = "--port") -> WorldError:
+    """What keeps this process from an address, for people.
+
+    Args:
+        address: The address.
+        error: What came of listening there.
+        option: Where its port was given. Default: `--port`.
+    """
     if error.errno == errno.EADDRINUSE:
         return WorldError(
             f"Port {address.port} of {address.host} is taken{_by_whom(address.port)}. "
-            "Choose another (--port), or let one be chosen (--port 0)."
+            f"Choose another ({option}), or let one be chosen ({option} 0)."
         )
     if error.errno == errno.EACCES:
-        return WorldError(f"Port {address.port} is not for ordinary users. Choose one above 1023 (--port).")
+        return WorldError(f"Port {address.port} is not for ordinary users. Choose one above 1023 ({option}).")
     return WorldError(
         f"Cannot listen at {address.host}, port {address.port}: {error.strerror}. "
-        "Give --host an address of this host, such as 127.0.0.1 or 0.0.0.0."
+        "Give an address of this host, such as 127.0.0.1 or 0.0.0.0."
     )
 
 

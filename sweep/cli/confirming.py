@@ -9,7 +9,7 @@ from rich.table import Table
 from storage import Store
 from sweep.cli.options import Means, Place, Work
 from sweep.cli.place import reading_store, writing_store
-from sweep.cli.running import check_precision, exit_code, work_on
+from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, find_full, is_full_model_of, train_full
 from sweep.confirming.pairs import (
@@ -38,7 +38,7 @@ def confirm(
     name: str, work: Work, means: Means, place: Place, *, top: int, seeds: int, baselines: bool, full: bool, json: bool
 ) -> int:
     """Confirm a study's finalists; returns the exit code."""
-    check_precision(work.precision)
+    check(work)
     with reading_store(place) as store:  # a refusal leaves nothing behind
         study = store.load(name)
         finalists = choose_finalists(study, top=top, baselines=baselines)

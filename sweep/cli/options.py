@@ -102,6 +102,10 @@ class Work:
             metavar="SIZE",
         ),
     ] = None
+    metrics_port: Annotated[
+        str | None,
+        option("--metrics-port", "Answer Prometheus there, as 9100 or 0.0.0.0:9100; default: nowhere.", metavar="PORT"),
+    ] = None
     deterministic: Annotated[bool, option("--deterministic", "The same weights again on the same machine; slower.")] = (
         False
     )

@@ -1,14 +1,20 @@
 """A run of this host on a study, shown while it lasts."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
 import optuna
 
 from storage import Store
 from sweep.budget import read_budget
 from sweep.cli.announcing import ahead
+from sweep.cli.counting import open_studies
 from sweep.cli.display import LineDisplay, LiveDisplay
 from sweep.cli.options import Place, Work
 from sweep.cli.streams import notes
 from sweep.disk_limit import DiskLimit
+from sweep.documents import status_document
 from sweep.environment import default_slots
 from sweep.errors import UsageError
 from sweep.estimate import Estimator, study_seconds
@@ -25,16 +31,21 @@ from sweep.worker.trainer_process import TrainerProcess
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 
 
-def check_precision(precision: str) -> None:
-    """Refuse a precision that there is not.
+def check(work: Work) -> None:
+    """Refuse what this host cannot work with, before anything is stored.
 
     Raises:
-        UsageError: If it is unknown; the message has the nearest one.
+        UsageError: If the precision is unknown, or the port for Prometheus is none.
     """
-    if precision not in PRECISIONS:
+    if work.precision not in PRECISIONS:
         raise UsageError(
-            f"No precision named '{precision}'.{nearest(precision, PRECISIONS)} Known: {', '.join(PRECISIONS)}."
+            f"No precision named '{work.precision}'.{nearest(work.precision, PRECISIONS)} "
+            f"Known: {', '.join(PRECISIONS)}."
         )
+    if work.metrics_port is not None:
+        from sweep.scraping import parse_address  # Prometheus's library, for those who ask for it
+
+        parse_address(work.metrics_port)
 
 
 def work_on(
@@ -91,8 +102,25 @@ def work_on(
         slots=work.slots or default_slots(),
         remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
     )
-    with display:
+    with _metrics(work, prepared.name, place), display:
         return Worker(assignment, observer=display, estimator=estimator, early=early).run()
+
+
+@contextmanager
+def _metrics(work: Work, name: str, place: Place) -> Iterator[None]:
+    """Answer Prometheus while a worker is at work, where that was asked for."""
+    if work.metrics_port is None:
+        yield
+        return
+    from sweep.scraping import parse_address, scraped
+
+    def look() -> Mapping[str, Any]:
+        with open_studies(place) as studies:
+            return status_document(studies.study(name))
+
+    with scraped(parse_address(work.metrics_port), look) as url:
+        notes.print(f"Answers Prometheus at {url}", soft_wrap=True)
+        yield
 
 
 def exit_code(end: RunEnd) -> int:

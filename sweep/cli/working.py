@@ -10,7 +10,7 @@ from sweep.budget import BudgetChange
 from sweep.cli.announcing import announce, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
 from sweep.cli.place import make_home, reading_store, writing_store
-from sweep.cli.running import check_precision, exit_code, work_on
+from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes
 from sweep.duration import parse_duration
 from sweep.errors import UsageError
@@ -53,7 +53,7 @@ def start(
     """Create or resume a study and work on it, with trainers that were started already; returns the exit code."""
     change, request = _change(limits), _request(terms, means)
     began, timeout_seconds = time.monotonic(), None if timeout is None else parse_duration(timeout)
-    check_precision(work.precision)
+    check(work)
     estimator = Estimator(place.home / "cache" / "rates.json", family=terms.family, precision=work.precision)
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
@@ -73,7 +73,7 @@ def start(
 
 def join(name: str, work: Work, means: Means, place: Place) -> int:
     """Work on a study that exists, or is about to; returns the exit code."""
-    check_precision(work.precision)
+    check(work)
     make_home(place.home)
     _await_study(name, place)
     with writing_store(place) as store:
