@@ -11,13 +11,14 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # which has the long ones first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers
+.PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers up down
 
 help:
 	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
 	@echo "make test       install and run the tests (under 10 minutes)"
 	@echo "make test-long  faults, kills and fresh environments"
 	@echo "make lint       ruff, mypy, import-linter"
+	@echo "make up         PostgreSQL, a worker and the dashboard in containers; make down stops them, and keeps what they made"
 	@echo "make bench        what makes a sweep cheap, measured: an hour on two idle cores; make bench-quick 10 minutes"
 	@echo "make bench-curves train what the searches are replayed on again, in build/curves (an hour; goes on where it ended)"
 	@echo "make bench-peers  sweep beside KerasTuner, Optuna and Ray Tune, five minutes each, three times (an hour)"
@@ -92,6 +93,40 @@ bench-peers: .venv-peers/installed
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -e benchmarks/narrow \
 		-r benchmarks/peers/requirements.txt
 	@touch $@
+
+# Docker's plugin, or the program of its own that came before it; nothing without a running engine.
+COMPOSE = $(shell { docker compose version > /dev/null 2>&1 && echo docker compose; } \
+	|| { command -v docker-compose > /dev/null && echo docker-compose; })
+
+up: .env
+	@test -n "$(COMPOSE)" && docker info > /dev/null 2>&1 || { echo "Docker with its Compose plugin is needed, running and open to you" \
+		"(https://docs.docker.com/engine/install). Without it: make sweep trains on this machine."; exit 1; }
+	$(COMPOSE) up --build --detach $(ARGS)
+	@echo "Dashboard: http://127.0.0.1:8080, any user name; its password is SWEEP_DASHBOARD_PASSWORD in .env."
+	@echo "What the workers do: $(COMPOSE) logs --follow worker. More of them: make up ARGS='--scale worker=4'"
+
+down:
+	$(COMPOSE) down
+
+# Written once: the database takes its passwords when it is made. Nobody else may read it.
+.env:
+	@umask 077 && word() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; } && { \
+		echo "# Passwords, made by chance. Compose reads them here; Kubernetes takes a Secret of this file."; \
+		for name in POSTGRES_PASSWORD POSTGRES_WORKER_PASSWORD POSTGRES_READER_PASSWORD SWEEP_DASHBOARD_PASSWORD; do \
+			echo "$$name=$$(word)"; \
+		done; \
+		echo "AWS_ACCESS_KEY_ID=sweep"; \
+		echo "AWS_SECRET_ACCESS_KEY=$$(word)"; \
+		echo; \
+		echo "# What is swept: every option of sweep create is a variable. Changed lines count from the next make up."; \
+		echo "#SWEEP_FAMILY=isolated"; \
+		echo "#SWEEP_TRIALS=50"; \
+		echo; \
+		echo "# Files of trials in a store of their own:"; \
+		echo "#COMPOSE_PROFILES=s3"; \
+		echo "#SWEEP_ARTIFACTS=s3://sweep/trials"; \
+		echo "#AWS_ENDPOINT_URL=http://s3:8333"; \
+	} > .env.new && mv .env.new .env && echo "Wrote .env, with passwords of its own."
 
 clean:
 	rm -rf .venv .venv-peers .test-data build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
