@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -13,76 +14,210 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from sqlalchemy.engine import make_url
 
 from sweep.model.predict import quiet
+from tests.composed import PASSWORDS, ROOT, as_role, compose_services, own, run_roles
 from tests.model_folder import model_folder
 
-ROOT = Path(__file__).parents[2]
-TINY = {"SWEEP_DATASET": "digits", "SWEEP_LIMIT": "40", "SWEEP_EPOCHS": "1", "SWEEP_TRIALS": "1"}
+WORKERS = 3
+BUDGET = 8
+TINY = {
+    "SWEEP_FAMILY": "isolated",
+    "SWEEP_DATASET": "digits",
+    "SWEEP_LIMIT": "40",
+    "SWEEP_EPOCHS": "2",
+    "SWEEP_TRIALS": str(BUDGET),
+}
 
 
 @pytest.fixture
 def services():
-    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return compose_services()
 
 
 @pytest.fixture
-def surroundings(services, postgres_url, tmp_path):
-    """Runs a service's command as its container would, with the database where the test has it."""
+def database(postgres, postgres_url):
+    """A database with the roles that its container makes."""
+    own(postgres_url)
+    answer = run_roles(postgres.bin_path, postgres_url)
+    assert answer.returncode == 0, answer.stderr
+    return postgres_url
+
+
+@pytest.fixture
+def up(database, tmp_path):
+    """Runs a service's command as its container would, with the database and the folders where the test has them."""
     processes = []
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("SWEEP_", "AWS_", "PG"))}
 
     def run(name, **changes):
-        service = services[name]
-        environment = {
-            key: value.replace("${SWEEP_FAMILY:-grouped}", "isolated") for key, value in service["environment"].items()
-        }
-        assert "@postgres:5432/sweep" in environment["SWEEP_STORAGE"]
-        environment["SWEEP_STORAGE"] = postgres_url
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        process = subprocess.Popen(
-            service["command"], env=os.environ | environment | {"PATH": path} | changes, cwd=tmp_path, text=True
-        )
+        service = compose_services(PASSWORDS | TINY)[name]
+        environment = dict(service["environment"])
+        container = make_url(environment["SWEEP_STORAGE"])
+        assert (container.host, container.port, container.database) == ("postgres", 5432, "sweep")
+        environment["SWEEP_STORAGE"] = as_role(database, container.username)
+        log = tmp_path / f"{name}-{len(processes)}.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                service["command"],
+                env=outside | environment | {"PATH": path, "PYTHONUNBUFFERED": "1"} | changes,
+                cwd=tmp_path,  # the home's volume is sweep-data in it
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.PIPE if name == "worker" else output,
+                text=True,
+                start_new_session=True,
+            )
+        process.log = log
         processes.append(process)
         return process
 
     yield run
     for process in processes:
-        process.kill()
-        process.wait()
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
-def test_the_worker_and_the_dashboard_meet_in_postgresql(surroundings, free_port, answer_of):
-    assert surroundings("worker", **TINY).wait(timeout=120) == 0
-    dashboard = surroundings("dashboard", SWEEP_PORT=str(free_port), SWEEP_DASHBOARD_PASSWORD="secret")
-    asked = urllib.request.Request(
-        f"http://127.0.0.1:{free_port}/api/studies",
-        headers={"Authorization": f"Basic {base64.b64encode(b'anyone:secret').decode()}"},
-    )
-    studies = answer_of(asked, dashboard)["study_summaries"]
-    assert [study["study_name"] for study in studies] == ["isolated-quick"]
+@pytest.fixture
+def listen():
+    """Reads on in what a process says, in a thread, so that its pipe never fills; returns all lines at its end."""
+    threads = []
+
+    def begin(process):
+        lines = []
+        thread = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
+        thread.start()
+        threads.append(thread)
+
+        def end():
+            thread.join()
+            return lines
+
+        return end
+
+    yield begin
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+def first_line_with(process, part):
+    for line in process.stderr:
+        if part in line:
+            return line
+    raise AssertionError(f"It ended without {part!r}.")
+
+
+@pytest.fixture
+def ask(free_port, answer_of):
+    """What the dashboard answers at a path, as soon as it listens."""
+
+    def get(path, dashboard):
+        words = base64.b64encode(f"anyone:{PASSWORDS['SWEEP_DASHBOARD_PASSWORD']}".encode()).decode()
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{free_port}{path}", headers={"Authorization": f"Basic {words}"}
+        )
+        return answer_of(asked, dashboard)
+
+    return get
+
+
+def run_health_check(service, port):
+    """Whether a service's own health check is content, at another port."""
+    how, *command = service["healthcheck"]["test"]
+    assert how == "CMD"
+    text = re.sub(r"\b(8080|8000)\b", str(port), command[-1])
+    command = [sys.executable, *command[1:-1], text]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_study_ends_with_its_budget_though_a_worker_is_killed(up, listen, ask, free_port, services):
+    """init, three workers, the dashboard; one worker is killed in the middle of a trial, and started again."""
+    assert up("init").wait() == 0
+    workers = [up("worker") for _ in range(WORKERS)]
+    victim = workers.pop()
+    ends = [listen(worker) for worker in workers]
+    first_line_with(victim, "epoch 1/2")
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert services["worker"]["restart"] == "on-failure"  # which Docker takes a killed worker for
+    again = up("worker")
+    workers.append(again)
+    ends.append(listen(again))
+    codes = [worker.wait() for worker in workers]
+    said = "".join(line for end in ends for line in end())
+    assert codes == [0] * WORKERS, said
+
+    dashboard = up("dashboard", SWEEP_PORT=str(free_port))
+    (study,) = ask("/api/studies", dashboard)["study_summaries"]
+    assert study["study_name"] == TINY["SWEEP_FAMILY"]  # the name that was not given
+    trials = ask(f"/api/studies/{study['study_id']}", dashboard)["trials"]
+    states = [trial["state"] for trial in trials]
+    assert states.count("Complete") + states.count("Pruned") == BUDGET
+    assert states.count("Fail") == 1  # what the killed worker trained
+    assert states.count("Running") == 0
+    assert run_health_check(services["dashboard"], free_port)
+
+
+def test_a_service_that_nobody_runs_is_not_healthy(services, free_port):
+    assert not run_health_check(services["dashboard"], free_port)
+    assert not run_health_check(services["serve"], free_port)
+
+
+def test_the_same_init_again_changes_nothing_and_another_budget_counts(up, database, tmp_path):
+    assert up("init").wait() == 0
+    assert up("init").wait() == 0
+    changed = up("init", SWEEP_TRIALS="9")
+    assert changed.wait() == 0
+    assert "Changed" in changed.log.read_text()
+    worker = up("worker", SWEEP_STUDY="isolatd")  # a slip of the pen is not waited for
+    _, errors = worker.communicate()
+    assert worker.returncode == 2
+    assert "Did you mean 'isolated'?" in errors
+
+
+def test_an_option_that_cannot_be_is_no_outage(up):
+    init = up("init", SWEEP_SAMPLER="tep")
+    assert init.wait() == 2
+    assert "No sampler named 'tep'" in init.log.read_text()
 
 
 def test_no_password_ships(services):
-    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
-    password = services["dashboard"]["environment"]["SWEEP_DASHBOARD_PASSWORD"]
-    assert password.startswith("${SWEEP_DASHBOARD_PASSWORD:?")
-    for port in services["dashboard"]["ports"]:
-        assert port.startswith("127.0.0.1:")  # it speaks plain HTTP
+    text = json.dumps(services)
+    for name in PASSWORDS:
+        assert f"${{{name}:?Put {name} into .env first" in text
+    named = [
+        (name, value)
+        for service in services.values()
+        for name, value in service.get("environment", {}).items()
+        if "PASSWORD" in name
+    ]
+    assert len(named) == 7
+    assert all(re.match(r"\$\{\w+(:\?.*)?\}$", value) for _, value in named)
 
 
-def test_the_dashboard_has_the_figures_that_the_worker_writes(services):
-    (written,), (shown,) = (services[name]["volumes"] for name in ("worker", "dashboard"))
-    assert shown == f"{written}:ro"
+def test_a_service_of_an_exported_model_answers_and_is_healthy(services, exported, free_port, tmp_path, answer_of):
+    assert services["serve"]["volumes"] == ["${SWEEP_MODEL:-./model}:/model:ro"]
+    command = [str(exported) if part == "/model" else part for part in services["serve"]["command"]]
+    served = subprocess.Popen(
+        [Path(sys.executable).parent / command[0], *command[1:]],
+        cwd=tmp_path,
+        env=os.environ | {"SWEEP_PORT": str(free_port)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert answer_of(f"http://127.0.0.1:{free_port}/health", served)["status"] == "ok"
+        assert run_health_check(services["serve"], free_port)
+    finally:
+        served.kill()
+        served.wait()
 
 
-def test_the_worker_has_longer_to_leave_than_it_promises_to_take(services):
-    assert int(services["worker"]["stop_grace_period"].removesuffix("s")) > 10
-
-
-def test_tensorflow_serving_is_started_only_when_asked_for(services):
-    profiles = {name: service.get("profiles") for name, service in services.items()}
-    assert profiles == {"postgres": None, "worker": None, "dashboard": None, "serving": ["serve"]}
+def test_what_not_everybody_needs_is_started_only_when_asked_for(services):
+    profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert profiles == {"s3": ["s3"], "serve": ["serve"], "serving": ["serve"]}
     assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", services["serving"]["image"])
 
 
