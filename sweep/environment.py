@@ -1,6 +1,7 @@
 """What the process can know of its surroundings: variables, host, versions, processors."""
 
 import functools
+import math
 import os
 import platform
 import socket
@@ -9,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 CPU_INFO = Path("/proc/cpuinfo")
+OWN_GROUP = Path("/proc/self/cgroup")
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
 # Beginnings of the variables that options, PostgreSQL's driver and S3's take passwords and keys from.
 SECRETS = ("SWEEP_", "PG", "AWS_")
 VERSIONED = ("sweep", "keras", "tensorflow", "jax", "optuna", "numpy")
@@ -25,8 +28,20 @@ def host_name() -> str:
 
 
 def cpu_count() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use: a container may be held to fewer than it sees."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cpu_quota()
+    return seen if quota is None else min(seen, max(1, math.ceil(quota)))
+
+
+def _cpu_quota() -> float | None:
+    """Cores' worth of time that this process's control group may take; None where it is not held to any."""
+    try:
+        group = OWN_GROUP.read_text().strip().rpartition("::")[2]
+        quota, period = (CONTROL_GROUPS / group.strip("/") / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
 
 
 def default_slots() -> int:
