@@ -6,6 +6,7 @@ Started by a worker as `python -m sweep.trainer.main FD`; FD is its end of a dup
 import gc
 import os
 import queue
+import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -49,6 +50,8 @@ class Mailbox:
 
 def main() -> None:
     """Serve one worker for life."""
+    # Slurm and systemd send it to every process of a job: the worker obeys, and its trial is not to be lost to a crash.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     mailbox = Mailbox(Connection(int(sys.argv[1])))
     from sweep.trainer.training import Trainer  # seconds: a closed pipe must end the process meanwhile
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import time
 from dataclasses import replace
 
@@ -72,6 +73,14 @@ def _await(trainer, kind):
 
 def _pid(trainer):
     return trainer._process.pid
+
+
+def test_a_signal_to_all_processes_of_a_job_is_the_worker_s_to_obey(trainer, job):
+    trainer.send(job)
+    _await(trainer, Progress)
+    os.kill(_pid(trainer), signal.SIGTERM)  # as Slurm does, beside the worker's own
+    trainer.send(Stop(trial=job.trial))
+    assert _await(trainer, Stopped).trial == job.trial
 
 
 def test_a_stop_is_obeyed_in_the_middle_of_an_epoch(trainer, job):
