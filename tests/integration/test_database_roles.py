@@ -10,15 +10,12 @@ import optuna
 import psycopg
 import pytest
 from optuna.trial import TrialState
-from plotly.graph_objects import Figure
 from sqlalchemy.engine import make_url
 
 from storage import StorageError, locate, open_store
 from storage.dashboard import write_note, write_plot, write_trial_notes
 from storage.engines import without_optuna_warnings
 from storage.plain import open_plain_storage
-from sweep.dashboard import Dashboard
-from sweep.guarding import Guard, Rules
 from tests.composed import OWNER, PASSWORDS, READER, WORKER, as_role, own, run_roles
 
 STUDY = "isolated"
@@ -68,6 +65,8 @@ def connect(url, role):
 
 def work_as(opened, role):
     """One trial's life, from its claim to its end; returns its number."""
+    from plotly.graph_objects import Figure
+
     store = opened(role, write=True)
     study = store.load(STUDY)
     with store.lock(STUDY), without_optuna_warnings():
@@ -170,6 +169,9 @@ def ask(application, path, method="GET"):
 
 
 def test_a_reader_sees_what_the_dashboard_shows(study, opened, database, tmp_path):
+    from sweep.dashboard import Dashboard
+    from sweep.guarding import Guard, Rules
+
     work_as(opened, WORKER)
     with open_plain_storage(locate(as_role(database, READER), tmp_path)) as storage:
         application = Guard(Dashboard(storage, tmp_path / "artifacts"), Rules())
