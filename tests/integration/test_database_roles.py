@@ -76,7 +76,6 @@ def work_as(opened, role):
     trial.suggest_float("x", 0, 1)
     for epoch in range(1, 4):
         trial.report(epoch / 10, epoch)
-        trial.report(epoch / 5, epoch)  # again, as a resumed trainer does
         store.record_heartbeat(trial)
     trial.set_user_attr("worker", "another worker")
     study._storage.set_trial_system_attr(trial._trial_id, "artifacts:01", "{}")  # as records of figures are written

@@ -47,7 +47,8 @@ def variables_of(command):
 @pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "deploy/compose.gpu.yml"]])
 def test_compose_takes_the_files(program, env_file, files):
     named = [argument for file in files for argument in ("-f", ROOT / file)]
-    command = [program("docker-compose"), "--env-file", env_file, *named, "config"]
+    profiles = ("--profile", "s3", "--profile", "serve")
+    command = [program("docker-compose"), "--env-file", env_file, *profiles, *named, "config"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     written = dict(line.split("=") for line in env_file.read_text().splitlines() if re.match(r"\w+=", line))

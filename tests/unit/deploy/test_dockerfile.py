@@ -110,6 +110,13 @@ def test_what_is_installed_first_is_what_the_project_and_its_extras_need():
     assert run_requirements(ROOT, "gpu,formats").stdout.splitlines() == expected + extras["gpu"] + extras["formats"]
 
 
+def test_what_is_installed_is_locked():
+    locked = {re.split(r"[=;\[ ]", line)[0] for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    wanted = {re.split(r"[<>=;\[ ]", line)[0] for line in run_requirements(ROOT).stdout.splitlines()}
+    assert len(wanted) > 10
+    assert wanted <= locked
+
+
 @pytest.mark.parametrize(("extra", "part"), [("gpus", "Known: "), ("dev", "name these")])
 def test_an_extra_that_cannot_be_installed_ends_the_build(extra, part):
     answer = run_requirements(ROOT, extra)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.composed import PASSWORDS, ROOT
+from tests.composed import PASSWORDS, ROOT, compose_services
 
 DOCKER = """#!/bin/sh
 echo "docker $*" >> "$CALLS"
@@ -65,6 +65,20 @@ def test_passwords_are_long_all_different_and_nobody_else_s_to_read(machine, tmp
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert not (tmp_path / ".env.new").exists()
     assert not [word for word in words if word in answer.stdout + answer.stderr]
+
+
+def test_its_lines_for_a_store_of_files_name_the_one_of_compose(machine, tmp_path):
+    machine(".env")
+    text = (tmp_path / ".env").read_text().replace("\n#", "\n")
+    (tmp_path / ".env").write_text(text)
+    settings = settings_of(tmp_path / ".env")
+    store = compose_services(settings)[settings["COMPOSE_PROFILES"]]
+    assert store["profiles"] == [settings["COMPOSE_PROFILES"]]
+    bucket = re.fullmatch(r"s3://(\w+)/\w+", settings["SWEEP_ARTIFACTS"])[1]
+    assert f"-bucket={bucket} " in store["entrypoint"][-1].replace("\n", " ")
+    port = re.fullmatch(r"http://s3:(\d+)", settings["AWS_ENDPOINT_URL"])[1]
+    assert f":{port}/" in store["healthcheck"]["test"][-1]
+    assert store["environment"].items() <= settings.items()
 
 
 def test_what_stands_in_the_file_is_never_written_over(machine, tmp_path):
