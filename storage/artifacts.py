@@ -6,11 +6,11 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storage.location import Location
 
@@ -53,7 +53,7 @@ class Artifacts:
 
     def __init__(self, folder: Path, study_name: str) -> None:
         self._folder = folder
-        self._study = _key_of(study_name)
+        self._study = study_key(study_name)
 
     def write(self, number: int, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
         """Write a file; a trial has it only once `record` was called.
@@ -98,11 +98,8 @@ class Artifacts:
         """Files of the study that no finished trial has; a running trial's may get their record yet."""
         # Listed before the trials are read: what a trial claimed meanwhile writes is not in the list.
         paths = sorted(self._folder.glob(f"*-{self._study}-*"))
-        trials = study.get_trials(deepcopy=False)
-        known = {record.artifact_id for trial in trials for record in records_of(trial)}
-        known |= {record.artifact_id for record in records_of_study(study)}
-        running = {f"{trial.number:06x}" for trial in trials if not trial.state.is_finished()}
-        return [path for path in paths if path.name not in known and path.name.split("-")[2] not in running]
+        names = unrecorded(study, [path.name for path in paths])
+        return [path for path in paths if path.name in names]
 
     def remove(self, records: Iterable[ArtifactRecord]) -> None:
         """Remove files that no trial took."""
@@ -128,9 +125,23 @@ def of_gone_studies(paths: Iterable[Path], study_names: Iterable[str]) -> list[P
         paths: Files of one store's artifacts folder.
         study_names: All studies of that store.
     """
-    known = {_key_of(name) for name in study_names}
+    known = {study_key(name) for name in study_names}
     named = [(path, OURS.fullmatch(path.name)) for path in paths]
     return [path for path, ours in named if ours is not None and ours["study"] not in known]
+
+
+def unrecorded(study: "optuna.Study", names: Iterable[str]) -> set[str]:
+    """Those of a study's artifacts that no finished trial, and not the study, has; a running trial may get them yet.
+
+    Args:
+        study: The study.
+        names: Artifact ids, listed before this is asked.
+    """
+    trials = study.get_trials(deepcopy=False)
+    known = {record.artifact_id for trial in trials for record in records_of(trial)}
+    known |= {record.artifact_id for record in records_of_study(study)}
+    running = {f"{trial.number:06x}" for trial in trials if not trial.state.is_finished()}
+    return {name for name in names if name not in known and name.split("-")[2] not in running}
 
 
 def record(trial: "optuna.Trial", records: Iterable[ArtifactRecord]) -> None:
@@ -141,8 +152,7 @@ def record(trial: "optuna.Trial", records: Iterable[ArtifactRecord]) -> None:
 
 def records_of(trial: "optuna.trial.FrozenTrial") -> list[ArtifactRecord]:
     """The artifacts of a trial in their order; those that other tools attached come as they sort."""
-    found = [json.loads(value) for key, value in trial.system_attrs.items() if key.startswith(PREFIX)]
-    return sorted((ArtifactRecord(**each) for each in found), key=lambda each: each.artifact_id)
+    return _records(trial.system_attrs)
 
 
 def record_of_study(study: "optuna.Study", record: ArtifactRecord) -> None:
@@ -152,10 +162,15 @@ def record_of_study(study: "optuna.Study", record: ArtifactRecord) -> None:
 
 def records_of_study(study: "optuna.Study") -> list[ArtifactRecord]:
     """The artifacts of a study itself, in their order."""
-    found = study._storage.get_study_system_attrs(study._study_id)
-    records = [ArtifactRecord(**json.loads(value)) for key, value in found.items() if key.startswith(PREFIX)]
+    return _records(study._storage.get_study_system_attrs(study._study_id))
+
+
+def _records(attributes: Mapping[str, Any]) -> list[ArtifactRecord]:
+    found = [json.loads(value) for key, value in attributes.items() if key.startswith(PREFIX)]
+    records = [ArtifactRecord(**each) for each in found if each is not None]  # None: removed in the dashboard
     return sorted(records, key=lambda each: each.artifact_id)
 
 
-def _key_of(study_name: str) -> str:
+def study_key(study_name: str) -> str:
+    """What stands for a study in the ids of its artifacts: eight hexadecimal digits."""
     return hashlib.sha256(study_name.encode()).hexdigest()[:8]

@@ -20,3 +20,11 @@ class UnknownStudyError(LookupError):
         hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
         listing = f"Known studies: {', '.join(known)}." if known else "The store holds no study yet."
         super().__init__(f"No study named '{name}'.{hint} {listing}")
+
+
+class PlaceError(StorageError):
+    """The place that a study's files are copied to cannot be reached, used or trusted."""
+
+
+class DamagedObjectError(PlaceError):
+    """What came from a place is not what was put there."""

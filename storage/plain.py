@@ -1,6 +1,7 @@
 """Optuna's own storage of a store that exists, for tools that know Optuna and not us."""
 
 from datetime import datetime
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage
@@ -46,6 +47,10 @@ class PlainStorage:
     def to_write(self) -> BaseStorage | None:
         """A storage that may be written, or None where only reading was asked for."""
         return None if self._writing is None else optuna.storages.get_storage(self._writing)
+
+    def study_attributes(self) -> dict[str, dict[str, Any]]:
+        """The user attributes of every study, by its name."""
+        return {study.study_name: study.user_attrs for study in self._reading.get_all_studies()}
 
     def first_trial(self, study_id: int) -> tuple[str, int, datetime | None] | None:
         """What tells a study from a later one with its id: name, first trial and when that began.

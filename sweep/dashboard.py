@@ -4,6 +4,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import optuna_dashboard
 
-from storage.artifact_store import ArtifactNotFound, make_artifact_store
+from storage.address import Address
+from storage.artifact_store import ArtifactNotFound, SharedArtifactStore
+from storage.errors import PlaceError
 from storage.plain import PlainStorage
+from sweep.errors import UsageError
 from sweep.guarding import SAFE_METHODS, answer_reason
+from sweep.places import ATTRIBUTE, recorded_place
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,12 +35,12 @@ class Dashboard:
 
     Args:
         storage: The store.
-        artifacts: Folder of the trials' files; need not exist.
+        artifacts: Folder of the trials' files; need not exist. What is not in it comes from its study's place.
     """
 
     def __init__(self, storage: PlainStorage, artifacts: Path) -> None:
         self._storage = storage
-        self._artifacts = make_artifact_store(artifacts)
+        self._artifacts = SharedArtifactStore(artifacts, self._places)
         self._lock = threading.Lock()
         self._reading = self._make(storage.to_read())
         to_write = storage.to_write()
@@ -55,6 +60,10 @@ class Dashboard:
         except ArtifactNotFound:
             reason = "The file of this artifact is not in the artifact folder; it may lie on another host."
             return answer_reason(environ, start_response, HTTPStatus.NOT_FOUND, reason)
+        except PlaceError as error:
+            logger.warning("%s", error)
+            reason = "The file of this artifact is not on this host, and its study's place cannot give it."
+            return answer_reason(environ, start_response, HTTPStatus.BAD_GATEWAY, reason)
         except Exception as error:  # the last resort of a server: one request fails, and it goes on
             logger.warning("%s", error, exc_info=logger.isEnabledFor(logging.INFO))
             reason = "This could not be answered; the terminal that the dashboard runs in says why."
@@ -76,6 +85,15 @@ class Dashboard:
             if now is not None:
                 self._seen[study_id] = now
             return self._reading
+
+    def _places(self) -> dict[str, Address]:
+        """Where the studies that have a place keep their files."""
+        found = {}
+        for name, attributes in self._storage.study_attributes().items():
+            if ATTRIBUTE in attributes:
+                with suppress(UsageError):  # another tool's attribute of that name
+                    found[name] = recorded_place(name, attributes[ATTRIBUTE])
+        return found
 
     def _make(self, storage: object) -> "WSGIApplication":
         application: Any = optuna_dashboard.wsgi(storage, artifact_store=self._artifacts)

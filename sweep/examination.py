@@ -9,10 +9,13 @@ import optuna
 from optuna.trial import TrialState
 
 from storage import Store
+from storage.errors import PlaceError
+from sweep.errors import UsageError
 from sweep.failures import FailureKind
 from sweep.housekeeping import clear, find_removable
 from sweep.identity import read_identity
 from sweep.provenance import changed_versions
+from sweep.shared_files import ARTIFACTS
 from sweep.sizes import counted, format_bytes
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import is_dead, marks_folder
@@ -108,7 +111,10 @@ def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Findin
             what = f"{name}: {counted(len(trials), 'running trial')} whose worker {why}: {numbers}"
             fix = "gives back what nobody trains: it waits again"
             findings.append(Finding(what=what, verdict=Verdict.PROBLEM, study=name, fix=fix))
-    findings += _examine_artifacts(study, TrialFiles(home, name, store.location))
+    try:
+        findings += _examine_artifacts(study, TrialFiles.of(home, study, store.location))
+    except (PlaceError, UsageError) as error:
+        findings.append(Finding(what=f"{name}: {error}", verdict=Verdict.PROBLEM, study=name))
     changed = changed_versions(study)
     if changed:
         what = f"{name}: its last trial was trained with other versions: {', '.join(changed)}"
@@ -123,11 +129,18 @@ def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Findin
 
 def _examine_artifacts(study: optuna.Study, files: TrialFiles) -> list[Finding]:
     gone = {trial.number: files.artifacts.missing(trial) for trial in study.get_trials(deepcopy=False)}
+    where = "not on this host"
+    if files.shared is not None:  # asked even where nothing is missing: whether it answers is worth knowing
+        there, where = files.shared.names(ARTIFACTS), f"neither on this host nor at {files.shared}"
+        gone = {
+            number: [record for record in records if record.artifact_id not in there]
+            for number, records in gone.items()
+        }
     lacking = [str(number) for number, records in gone.items() if records]
     if not lacking:
         return []
     trials = f"trial{'s' if len(lacking) > 1 else ''} {', '.join(lacking)}"
-    what = f"{counted(sum(map(len, gone.values())), 'artifact')} of {trials}: recorded, but not on this host"
+    what = f"{counted(sum(map(len, gone.values())), 'artifact')} of {trials}: recorded, but {where}"
     return [Finding(what=f"{study.study_name}: {what}", verdict=Verdict.NOTE, study=study.study_name)]
 
 

@@ -67,7 +67,7 @@ def find_removable(store: Store, home: Path) -> list[Removable]:
     found: list[Removable] = []
     for study in studies:
         if read_identity(study) is not None:
-            found += _of_study(study, TrialFiles(home, study.study_name, store.location))
+            found += _of_study(study, TrialFiles(home, study.study_name, store.location))  # in this home alone
     for path, name in folders:
         if _folded(name) not in known:
             found.append(Removable(path=path, bytes=size_of(path), why=Why.STUDY))

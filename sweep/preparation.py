@@ -11,6 +11,7 @@ import optuna
 
 from search_spaces import SearchSpace, find_space
 from storage import Store, UnknownStudyError
+from storage.address import Address
 from sweep.backbone_weights import WeightsError, find_weights
 from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import FASHION_MNIST, DataReference, load_dataset
@@ -18,6 +19,7 @@ from sweep.data.split import VALIDATION_SHARE, split_dataset
 from sweep.errors import UsageError, WorldError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
 from sweep.names import nearest
+from sweep.places import settle_place
 from sweep.queueing import enqueue_baselines
 from sweep.recipe import RECIPES
 from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings
@@ -191,8 +193,16 @@ def prepare_to_join(
     return prepare(Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache)
 
 
-def create_or_resume(prepared: Prepared, store: Store, change: BudgetChange) -> tuple[optuna.Study, list[str]]:
+def create_or_resume(
+    prepared: Prepared, store: Store, change: BudgetChange, artifacts: Address | None = None
+) -> tuple[optuna.Study, list[str]]:
     """Create the study and its queue where they are missing, and store what the command asks of the budget.
+
+    Args:
+        prepared: The study's terms.
+        store: The store, open for writing.
+        change: What the command asks of the budget.
+        artifacts: Where it asks the files to be kept besides the homes; None: as recorded. Default: None.
 
     Returns:
         The study, and lines worth telling.
@@ -202,13 +212,15 @@ def create_or_resume(prepared: Prepared, store: Store, change: BudgetChange) -> 
         stored.get_trials(deepcopy=False)  # thousands take seconds, not under the lock: finished ones are remembered
     with store.lock(prepared.name):
         study = _load(store, prepared.name) or store.create(prepared.name, metric="validation accuracy")
-        if read_identity(study) is None:
+        is_new = read_identity(study) is None
+        moved = settle_place(study, artifacts, is_new=is_new)  # before the identity, which those who join wait for
+        if is_new:
             study.set_user_attr(ATTRIBUTE, prepared.identity.to_dict())
         else:
             refuse_another_identity(study, prepared.identity)
         # A creation that was cut short is completed here; a complete one is left as it is.
         enqueue_baselines(study, prepared.space)
-        return study, change_budget(study, change)
+        return study, change_budget(study, change) + moved
 
 
 def known(name: str, names: Collection[str], what: str) -> str:

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage import Location
-from storage.artifacts import Artifacts, artifacts_folder
+from storage.address import Address
+from storage.artifacts import Artifacts, artifacts_folder, records_of, records_of_study
+from storage.objects import Objects
 from sweep.disk_limit import CHECKPOINTS, WEIGHTS, size_of
+from sweep.kept import from_best, kept_numbers, number_of, numbers_retried, numbers_to_keep
+from sweep.places import place_of
+from sweep.shared_files import ARTIFACTS, SharedFiles
 
 if TYPE_CHECKING:  # who only measures files does without Optuna, which takes long to import
     import optuna
-    from optuna.trial import FrozenTrial
 
 CHECKPOINT_SUFFIX = ".npz"
 WEIGHTS_SUFFIX = ".weights.npz"
@@ -26,17 +30,26 @@ class TrialFiles:
             store than the home's own have `STUDY@KEY` there: two stores may hold studies of one name.
         study_name: The study.
         location: The store that holds it.
+        place: Where the study's files are kept besides, or None. Default: None.
 
     Attributes:
         artifacts: What people look at.
+        shared: The copies at that place, or None.
     """
 
-    def __init__(self, home: Path, study_name: str, location: Location) -> None:
+    def __init__(self, home: Path, study_name: str, location: Location, place: Address | None = None) -> None:
         key = location.key_in(home)
         folder = f"{study_name}{KEY_MARK}{key}" if key else study_name
         self._checkpoints = home.absolute() / CHECKPOINTS / folder
         self._weights = home.absolute() / WEIGHTS / folder
-        self.artifacts = Artifacts(artifacts_folder(home, location), study_name)
+        self._artifacts = artifacts_folder(home, location)
+        self.artifacts = Artifacts(self._artifacts, study_name)
+        self.shared = None if place is None else SharedFiles(Objects(place), self._key_of)
+
+    @classmethod
+    def of(cls, home: Path, study: "optuna.Study", location: Location) -> "TrialFiles":
+        """The files of a study in a home, and at the place that it has recorded."""
+        return cls(home, study.study_name, location, place_of(study))
 
     def checkpoint(self, number: int) -> Path:
         """The checkpoint of one attempt."""
@@ -66,14 +79,26 @@ class TrialFiles:
         """
         # Listed before the trials are read: a file that a trial claimed meanwhile writes is not in the list.
         checkpoints, weights = _files_in(self._checkpoints), _files_in(self._weights)
-        trials = study.get_trials(deepcopy=False)
-        running = {trial.number for trial in trials if trial.state.name == "RUNNING"}
-        # Of running ones too: their trainer may not have read it yet.
-        retried = _retried(trials, "WAITING", "RUNNING")
-        kept = running | numbers_to_keep(trials, keep=keep)
+        kept = kept_numbers(study.get_trials(deepcopy=False), keep=keep)
         return [
-            *(path for path in checkpoints if _number_of(path) not in running | retried | {None}),
-            *(path for path in weights if _number_of(path) not in kept | {None}),
+            *(path for path in checkpoints if number_of(path) not in kept.checkpoints | {None}),
+            *(path for path in weights if number_of(path) not in kept.weights | {None}),
+        ]
+
+    def lasting(self, study: "optuna.Study", *, keep: int) -> list[Path]:
+        """Weights and artifacts here of trials that ended, and of the study itself, that the rules keep.
+
+        Args:
+            study: The study.
+            keep: Best trials whose weights are kept.
+        """
+        trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+        kept = numbers_to_keep(trials, keep=keep)
+        known = {record.artifact_id for trial in trials for record in records_of(trial)}
+        known |= {record.artifact_id for record in records_of_study(study)}
+        return [
+            *(path for path in _files_in(self._weights) if path.name[0] != "." and number_of(path) in kept),
+            *(path for path in _files_in(self._artifacts) if path.name in known),
         ]
 
     def expendable(self, study: "optuna.Study") -> dict[Path, str]:
@@ -86,22 +111,46 @@ class TrialFiles:
             study: The study.
         """
         trials = study.get_trials(deepcopy=False)
-        here = [trial.number for trial in _from_best(trials) if self.weights(trial.number).exists()]
-        retried = _retried(trials, "WAITING") - _retried(trials, "RUNNING")
+        here = [trial.number for trial in from_best(trials) if self.weights(trial.number).exists()]
+        retried = numbers_retried(trials, "WAITING") - numbers_retried(trials, "RUNNING")
         waiting = [number for number in sorted(retried) if self.checkpoint(number).exists()]
         return {self.weights(number): f"weights of trial {number}" for number in reversed(here[1:])} | {
             self.checkpoint(number): f"checkpoint of trial {number}" for number in waiting
         }
+
+    def read(self, path: Path) -> bytes | None:
+        """The content of a file, from the place where it is not here; None if it is nowhere.
+
+        Raises:
+            PlaceError: If the place cannot say.
+        """
+        try:
+            return path.read_bytes()
+        except ValueError:  # no name of a file at all
+            return None
+        except OSError:
+            return None if self.shared is None else self.shared.read(path)
 
     def size(self) -> int:
         """Bytes of all files."""
         return size_of(self._checkpoints) + size_of(self._weights) + self.artifacts.size()
 
     def delete(self) -> None:
-        """Remove everything."""
+        """Remove everything here."""
         for folder in (self._checkpoints, self._weights):
             shutil.rmtree(folder, ignore_errors=True)
         self.artifacts.delete()
+
+    def _key_of(self, path: Path) -> str:
+        """Under which key a file's copy lies at the study's place.
+
+        Raises:
+            ValueError: If it is none of the study's files: a name that a database gave may lead anywhere.
+        """
+        folders = {self._checkpoints: CHECKPOINTS, self._weights: WEIGHTS, self._artifacts: ARTIFACTS}
+        if path.parent not in folders or path.name in ("", ".."):
+            raise ValueError(f"{path} is none of the study's files")
+        return f"{folders[path.parent]}/{path.name}"
 
 
 def study_folders(home: Path, location: Location) -> Iterator[tuple[Path, str]]:
@@ -115,30 +164,6 @@ def study_folders(home: Path, location: Location) -> Iterator[tuple[Path, str]]:
             name, _, found = path.name.partition(KEY_MARK)
             if found == key and path.is_dir() and not path.is_symlink():
                 yield path, name
-
-
-def numbers_to_keep(trials: "Iterable[FrozenTrial]", *, keep: int) -> set[int]:
-    """Trials whose weights are kept: complete reported experiments and confirmations, and the best `keep` of all."""
-    trained = _from_best(trials)
-    best = trained[:keep]
-    lasting = {trial.number for trial in trained if {"baseline", "confirms"} & trial.user_attrs.keys()}
-    return lasting | {trial.number for trial in best}
-
-
-def _retried(trials: "Iterable[FrozenTrial]", *states: str) -> set[int]:
-    """Numbers of the trials that those in these states retry."""
-    numbers = (trial.user_attrs.get("retry_of") for trial in trials if trial.state.name in states)
-    return {number for number in numbers if number is not None}
-
-
-def _from_best(trials: "Iterable[FrozenTrial]") -> "list[FrozenTrial]":
-    """Complete trials that were trained, the best first; of equal ones the first."""
-    trained = [
-        trial
-        for trial in trials
-        if trial.state.name == "COMPLETE" and trial.value is not None and "reused_from" not in trial.user_attrs
-    ]
-    return sorted(trained, key=lambda trial: (-(trial.value or 0.0), trial.number))
 
 
 def remove(paths: Iterable[Path]) -> int:
@@ -160,9 +185,3 @@ def remove(paths: Iterable[Path]) -> int:
 
 def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-
-
-def _number_of(path: Path) -> int | None:
-    """The trial a file belongs to, also as a draft with a dot in front; None for a file that is not ours."""
-    number = path.name.lstrip(".").partition(".")[0]
-    return int(number) if number.isdecimal() else None

@@ -6,9 +6,10 @@ from pathlib import Path
 import typer
 
 from search_spaces import Configuration, SearchSpace, find_space
+from storage.errors import PlaceError
 from sweep.cli.counting import open_studies
 from sweep.cli.options import Place
-from sweep.cli.place import reading_store, writing_store
+from sweep.cli.place import files_of, reading_store, writing_store
 from sweep.cli.streams import notes
 from sweep.confirming.pairs import find_confirming
 from sweep.errors import UsageError
@@ -16,9 +17,9 @@ from sweep.export.configuration import read_configuration
 from sweep.identity import read_identity
 from sweep.queueing import enqueue_configuration
 from sweep.runs import record_stop
+from sweep.shared_files import SharedFiles
 from sweep.standing import CONFIRMS
 from sweep.titles import describe
-from sweep.trial_files import TrialFiles
 
 
 def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> None:
@@ -53,21 +54,32 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
     with reading_store(place) as store:
         study = store.load(name)
         count = len(study.get_trials(deepcopy=False))
-        is_ours = read_identity(study) is not None
+        # The name of another tool's study may be any path.
+        files = None if read_identity(study) is None else files_of(study, store, place)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked.")
         typer.confirm(f"Delete study '{name}' and its {count} trials?", abort=True)
     with writing_store(place) as store, store.lock(name):
         store.delete(name)
-        if is_ours:  # the name of another tool's study may be any path
-            TrialFiles(place.home, name, store.location).delete()
+        if files is not None:
+            files.delete()
         confirming = find_confirming(store, name)
     notes.print(f"Deleted '{name}' and its {count} trials.")
+    if files is not None and files.shared is not None:
+        _delete_shared(files.shared)
     if confirming is not None:
         notes.print(
             f"'{confirming.study_name}', which confirms it, is still there: sweep delete {confirming.study_name}"
         )
+
+
+def _delete_shared(shared: SharedFiles) -> None:
+    """Delete a study's files at its place; what cannot be deleted costs nothing but room, and is said."""
+    try:
+        shared.delete()
+    except PlaceError as error:
+        notes.print(f"What lies at {shared} is nobody's now, but could not be removed: {error}", soft_wrap=True)
 
 
 def _configuration(space: SearchSpace, pairs: list[str], file: Path | None) -> Configuration:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from storage import Store
 from sweep.cli.options import Means, Place, Work
-from sweep.cli.place import reading_store, writing_store
+from sweep.cli.place import reading_store, take_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, find_full, is_full_model_of, train_full
@@ -50,6 +50,7 @@ def confirm(
     _announce(prepared, finalists, seeds, missing, full=full)
     code = 0
     with writing_store(place) as store:
+        take_place(store.load(name), store, place)
         confirming, _ = create_or_extend(store, name, prepared.space, prepared.identity, pairs)
         confirmed = replace(prepared, name=confirming_name(name))
         rates = place.home / "cache" / "rates.json"
@@ -107,7 +108,7 @@ def _train_full(
     best, identity = found[0], prepared.identity
     if is_full_model_of(model, best, identity):
         return 0, model
-    files = TrialFiles(place.home, prepared.name, store.location)
+    files = TrialFiles.of(place.home, store.load(prepared.name), store.location)
     plan = prepared.space.from_dict(best.config).plan(identity.image_shape, len(identity.labels))
 
     def make_job(weights: Path, checkpoint: Path, resume_from: Path | None) -> Job:

@@ -9,16 +9,17 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from sweep.cli.options import Means, Place
-from sweep.cli.place import reading_store, writing_store
+from sweep.cli.place import given_address, reading_store, writing_store
 from sweep.cli.streams import notes
 from sweep.documents import to_json
 from sweep.errors import UsageError
-from sweep.export.candidate import Candidate, choose_model, refuse_missing_weights
+from sweep.export.candidate import Candidate, bring_weights, choose_model, refuse_missing_weights
 from sweep.export.configuration import choose_trial, configuration_document
 from sweep.export.folder import refuse_target
 from sweep.export.packages import PACKAGES, refuse_missing_packages
 from sweep.files import write_atomically
 from sweep.names import nearest
+from sweep.places import refuse_another_place
 from sweep.sizes import format_bytes
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ def export(
             "alone: add --format config."
         )
     with reading_store(place) as store:
+        refuse_another_place(store.load(name), given_address(place))
         candidate = choose_model(store, name, trial, home=place.home)
         refuse_target(out, force=force)
         refuse_missing_packages(wanted)
-        if not retrain:
+        if not bring_weights(store, candidate, home=place.home, note=notes.print) and not retrain:
             refuse_missing_weights(store, candidate, home=place.home)
     # Figures and statistics take a second to import: after whatever can be refused at once.
     from sweep.export.exporting import Request, export_model, record_look, timed

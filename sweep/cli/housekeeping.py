@@ -14,6 +14,7 @@ from sweep.cli.streams import notes, out
 from sweep.documents import to_json
 from sweep.examination import Finding, Verdict, examine, examine_data, examine_disk, mend
 from sweep.housekeeping import Why, clear, find_removable
+from sweep.shared_housekeeping import clear_shared, find_shared_surplus
 from sweep.sizes import counted, format_bytes
 
 KINDS = {
@@ -30,15 +31,19 @@ def gc(place: Place, *, dry_run: bool, json: bool) -> None:
     storage = _existing_storage(place)
     if storage is None:
         notes.print(f"There is no store {location(place)}: nothing is known to be superfluous, nothing was touched.")
-        found = []
+        found, shared = [], []
     else:
         with Store(location(place), storage) as store:
-            found = find_removable(store, place.home)
+            found, shared = find_removable(store, place.home), find_shared_surplus(store, place.home, note=notes.print)
     if not dry_run:
         clear(found)
-    total = sum(each.bytes for each in found)
+        clear_shared(shared, note=notes.print)
+    total = sum(each.bytes for each in found) + sum(each.bytes for each in shared)
     if json:
         rows = [asdict(each) | {"path": str(each.path)} for each in found]
+        rows += [
+            {"path": url, "bytes": size, "why": Why.UNKEPT} for each in shared for url, size in each.urls().items()
+        ]
         sys.stdout.write(to_json({"removed": rows, "bytes": total, "dry_run": dry_run}))
         return
     if storage is None:
@@ -48,7 +53,10 @@ def gc(place: Place, *, dry_run: bool, json: bool) -> None:
         if counts[why]:
             size = format_bytes(sum(each.bytes for each in found if each.why is why))
             out.print(f"{counted(counts[why], *words)}: {size}")
-    if not found:
+    for place_of_study in shared:
+        what = counted(len(place_of_study.keys), *KINDS[Why.UNKEPT])
+        out.print(f"{what} at {place_of_study.shared}: {format_bytes(place_of_study.bytes)}", soft_wrap=True)
+    if not (found or shared):
         out.print("Nothing to remove.")
     elif dry_run:
         out.print(f"Would be removed: {format_bytes(total)}. Nothing was: this was a dry run.")

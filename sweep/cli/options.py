@@ -44,6 +44,14 @@ def _warn_of_password(context: typer.Context, parameter: typer.CallbackParam, st
     return storage
 
 
+def _check_artifacts(artifacts: str | None) -> str | None:
+    if artifacts is not None:
+        from storage.address import parse_address
+
+        parse_address(artifacts)  # an option's parser would repeat the value, and a password may be in it
+    return artifacts
+
+
 def option(name: str, help: str, **settings: Any) -> Any:  # noqa: A002 - Typer's own word
     """An option that can also be given as SWEEP_NAME in the environment."""
     variable = "SWEEP_" + name.split("/")[0].removeprefix("--").replace("-", "_").upper()
@@ -61,6 +69,14 @@ class Place:
             "--storage",
             "sqlite:///PATH or postgresql+psycopg://…; default: a SQLite file in the home.",
             callback=_warn_of_password,
+        ),
+    ] = None
+    artifacts: Annotated[
+        str | None,
+        option(
+            "--artifacts",
+            "s3://BUCKET/PREFIX that hosts share checkpoints, weights and artifacts by; default: as the study has it.",
+            callback=_check_artifacts,
         ),
     ] = None
     verbose: Annotated[bool, option("--verbose", "Show tracebacks and the log.", callback=_set_verbose)] = False

@@ -1,4 +1,4 @@
-"""Where commands read and write: the open store of `--home` and `--storage`."""
+"""Where commands read and write: the open store of `--home` and `--storage`, and the places of its studies."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,13 @@ from pathlib import Path
 import optuna
 
 from storage import Location, Store, locate, open_store
+from storage.address import Address, parse_address
+from storage.objects import Objects
 from sweep.cli.options import Place
+from sweep.cli.streams import notes
 from sweep.errors import WorldError
+from sweep.places import place_of, refuse_another_place, settle_place
+from sweep.trial_files import TrialFiles
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # what it tells, our own output tells
 
@@ -44,3 +49,58 @@ def make_home(home: Path) -> None:
         raise WorldError(f"The home {home} cannot be made: {error.strerror}. Choose another --home.") from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise WorldError(f"The home {home} cannot be written. Choose another --home, or change its permissions.")
+
+
+def given_address(place: Place) -> Address | None:
+    """What `--artifacts` names, or None without it."""
+    return None if place.artifacts is None else parse_address(place.artifacts)
+
+
+def files_of(study: optuna.Study, store: Store, place: Place) -> TrialFiles:
+    """A study's files in the home and at its place, which need not be given.
+
+    Raises:
+        UsageError: If another place was given.
+    """
+    refuse_another_place(study, given_address(place))
+    return TrialFiles.of(place.home, study, store.location)
+
+
+def check_place(study: optuna.Study | None, place: Place) -> None:
+    """See that a study's files can be kept where they are to be, before anything is trained.
+
+    Args:
+        study: The study, or None where it does not exist yet.
+        place: What was given goes before what the study has recorded.
+
+    Raises:
+        PlaceError: If they cannot; that is known within ten seconds.
+    """
+    recorded = None if study is None else place_of(study)
+    address = given_address(place) or (None if recorded is None else recorded.parent)
+    if address is not None:
+        Objects(address, brief=True).check()
+
+
+def take_place(study: optuna.Study, store: Store, place: Place) -> None:
+    """Go on with a study where its files are kept; one that has no place yet gets the one that was given.
+
+    Raises:
+        UsageError: If another place was given.
+        PlaceError: If its files cannot be kept there.
+    """
+    given = given_address(place)
+    refuse_another_place(study, given)
+    check_place(study, place)
+    with store.lock(study.study_name):
+        changes = settle_place(study, given)
+    for change in changes:
+        notes.print(f"Changed {change}", soft_wrap=True)
+    tell_place(study)
+
+
+def tell_place(study: optuna.Study) -> None:
+    """Say where a study's files are kept, if not in homes alone."""
+    address = place_of(study)
+    if address is not None:
+        notes.print(f"Checkpoints, weights and artifacts are copied to {address}.", soft_wrap=True)

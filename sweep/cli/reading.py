@@ -13,14 +13,13 @@ from storage import Store
 from storage.artifacts import records_of
 from sweep.cli.curve import curve_lines
 from sweep.cli.options import Place
-from sweep.cli.place import reading_store
+from sweep.cli.place import files_of, reading_store
 from sweep.cli.streams import notes, out
 from sweep.cli.tables import MARKS, trials_table
 from sweep.documents import to_json, trial_document, trial_documents
 from sweep.errors import UsageError
 from sweep.identity import read_identity
 from sweep.titles import title_of
-from sweep.trial_files import TrialFiles
 
 
 def families(json: bool) -> None:
@@ -105,14 +104,18 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
     with reading_store(place) as store:
         study, space = _study_and_space(store, name)
         frozen = study.get_trials(deepcopy=False)
+        files = files_of(study, store, place)
     if number >= len(frozen):
         known = f"Its trials are 0 to {len(frozen) - 1}." if frozen else "It has none yet."
         raise UsageError(f"Study '{name}' has no trial {number}. {known}")
     document = trial_document(frozen[number], space)
-    artifacts = TrialFiles(place.home, name, store.location).artifacts
-    records = [(record.filename, artifacts.path(record.artifact_id)) for record in records_of(frozen[number])]
+    records = [(record.filename, files.artifacts.path(record.artifact_id)) for record in records_of(frozen[number])]
+    urls = {path: None if files.shared is None else files.shared.url(path) for _, path in records}
     if json:
-        found = [{"filename": filename, "path": str(path), "exists": path.is_file()} for filename, path in records]
+        found = [
+            {"filename": filename, "path": str(path), "exists": path.is_file(), "url": urls[path]}
+            for filename, path in records
+        ]
         _print_json(document | {"artifacts": found})
         return
     attributes = document["user_attrs"]
@@ -131,7 +134,8 @@ def show(name: str, number: int, place: Place, json: bool) -> None:
         for line in curve_lines(history):
             out.print(line)
     for filename, path in records:
-        out.print(f"{filename:<32}{path if path.is_file() else 'deleted, or on another host'}", soft_wrap=True)
+        where = path if path.is_file() else urls[path] or "deleted, or on another host"
+        out.print(f"{filename:<32}{where}", soft_wrap=True)
 
 
 def _history_table(history: dict[str, list[float]]) -> Table:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sweep.cli.options import Place
-from sweep.cli.place import reading_store
+from sweep.cli.place import files_of, reading_store
 from sweep.cli.streams import notes
 from sweep.confirming.pairs import confirmations_of
 from sweep.errors import UsageError, WorldError
@@ -15,7 +15,6 @@ from sweep.report.facts import gather
 from sweep.report.pages import page_of
 from sweep.report.writing import choose_format, write
 from sweep.sizes import format_bytes
-from sweep.trial_files import TrialFiles
 
 
 def report(names: list[str], place: Place, *, out: Path, format: str | None, data_dir: Path | None) -> None:  # noqa: A002 - the option's name
@@ -31,7 +30,7 @@ def report(names: list[str], place: Place, *, out: Path, format: str | None, dat
             gather(
                 study,
                 key=f"s{index}",
-                files=TrialFiles(place.home, name, store.location),
+                files=files_of(study, store, place),
                 home=place.home,
                 where=where,
                 confirming=confirmations_of(store, study),

@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 
-from storage import Store
+from storage import Store, UnknownStudyError
 from sweep.budget import read_budget
 from sweep.cli.announcing import ahead
 from sweep.cli.counting import open_studies
@@ -85,8 +85,8 @@ def work_on(
         deterministic=work.deterministic,
         deadline=deadline,
         slots=work.slots,
-        files=TrialFiles(place.home, prepared.name, store.location),
-        confirmed=None if confirmed is None else TrialFiles(place.home, confirmed, store.location),
+        files=TrialFiles.of(place.home, study, store.location),
+        confirmed=None if confirmed is None else _files_of_confirmed(store, confirmed, place),
         features=features_folder(place.home, store.location),
         disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
         logs=place.home / "logs",
@@ -121,6 +121,14 @@ def _metrics(work: Work, name: str, place: Place) -> Iterator[None]:
     with scraped(parse_address(work.metrics_port), look) as url:
         notes.print(f"Answers Prometheus at {url}", soft_wrap=True)
         yield
+
+
+def _files_of_confirmed(store: Store, name: str, place: Place) -> TrialFiles | None:
+    """The files of the study that is confirmed; None where it is gone."""
+    try:
+        return TrialFiles.of(place.home, store.load(name), store.location)
+    except UnknownStudyError:
+        return None
 
 
 def exit_code(end: RunEnd) -> int:

@@ -9,7 +9,7 @@ from storage import Store, UnknownStudyError
 from sweep.budget import BudgetChange
 from sweep.cli.announcing import announce, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
-from sweep.cli.place import make_home, reading_store, writing_store
+from sweep.cli.place import check_place, given_address, make_home, reading_store, take_place, tell_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes
 from sweep.duration import parse_duration
@@ -32,8 +32,9 @@ def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
     change = _change(limits)
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(_request(terms, means), store, cache=place.home / "cache")
+        check_place(_stored(store, prepared.name), place)
     with writing_store(place) as store:
-        study, changes = create_or_resume(prepared, store, change)
+        study, changes = create_or_resume(prepared, store, change, given_address(place))
         now = standing_of(study)
     _tell(changes)
     notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: sweep join {prepared.name}")
@@ -61,10 +62,12 @@ def start(
             announce(prepared, _stored(store, prepared.name), change.trials, estimator)
             notes.print("Nothing was created: this was a dry run.")
             return 0
+        check_place(_stored(store, prepared.name), place)
     with writing_store(place) as store:
-        study, changes = create_or_resume(prepared, store, change)
+        study, changes = create_or_resume(prepared, store, change, given_address(place))
         _tell(changes)
         announce(prepared, study, None, estimator)
+        tell_place(study)
         ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
         deadline = None if ends is None else store.now() + ends - time.monotonic()
         record_begin(study, "start", deadline=deadline)
@@ -81,6 +84,7 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
             name, store, cache=place.home / "cache", data_dir=means.data_dir, weights=means.weights
         )
         study = store.load(name)
+        take_place(study, store, place)
         estimator = Estimator(
             place.home / "cache" / "rates.json", family=prepared.identity.family, precision=work.precision
         )

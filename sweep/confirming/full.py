@@ -11,6 +11,7 @@ import optuna
 from search_spaces.plan import LayerPlan
 from storage import Store
 from storage.artifacts import record_of_study
+from storage.errors import PlaceError
 from sweep.confirming.results import Confirmation
 from sweep.environment import git_commit, host_name, versions
 from sweep.errors import WorldError
@@ -103,6 +104,11 @@ def train_full(
     }
     with store.lock(study.study_name):  # so that nobody takes the file for one that a dead worker left
         record = files.artifacts.write_of_study(ORDER, FILENAME, "application/octet-stream", weights.read_bytes())
+        if files.shared is not None:
+            try:
+                files.shared.copy(files.artifacts.path(record.artifact_id))
+            except PlaceError as error:  # the model took hours; it is whole in this home
+                note(f"not copied to {files.shared}, which a worker from this home will make up for: {error}")
         record_of_study(study, record)
         order = sum(key.startswith(PREFIX) for key in store.load(study.study_name).user_attrs)
         study.set_user_attr(f"{PREFIX}{order:03}", facts | {"artifact_id": record.artifact_id})

@@ -13,6 +13,7 @@ from sweep.budget import BudgetChange, change_budget
 from sweep.errors import UsageError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
 from sweep.messages import HISTORY_COLUMNS
+from sweep.places import place_of, settle_place
 from sweep.standing import CONFIRMS
 from sweep.worker.assignment import TAKEN_OVER
 
@@ -131,6 +132,8 @@ def create_or_extend(
     with store.lock(name):
         study = find_confirming(store, study_name) or store.create(name, metric="validation accuracy")
         study.set_user_attr(CONFIRMS, study_name)
+        place = place_of(store.load(study_name))
+        settle_place(study, None if place is None else place.parent)  # wherever those of the study itself are kept
         if read_identity(study) is None:
             study.set_user_attr(ATTRIBUTE, identity.to_dict())
         else:

@@ -1,6 +1,6 @@
 """Which network of a study is exported, and everything the study knows of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from storage import Store
 from sweep.confirming.full import FullModel, find_full
 from sweep.confirming.pairs import confirmations_of
 from sweep.confirming.results import Confirmation, confirmations
+from sweep.disk_limit import WEIGHTS
 from sweep.environment import host_name
 from sweep.errors import UsageError, WorldError
 from sweep.export.configuration import choose_trial, configuration_document, document_of
@@ -34,7 +35,7 @@ class Candidate:
         config: Its configuration.
         identity: The study's.
         seed: Of its weights and of the validation split.
-        weights: File of its weights; it may be missing.
+        weights: File of its weights in the home; it may be missing.
         measured: User attributes of the trial that was trained.
         document: What `config.json` holds of it.
         confirmed: How it did over several seeds, or None: `seeds` (how many), `mean`, `std` of the test accuracy.
@@ -82,13 +83,13 @@ def choose_model(store: Store, name: str, number: int | None, *, home: Path) -> 
     confirming = confirmations_of(store, study)
     found = [] if confirming is None else confirmations(confirming)
     if number is None and confirming is not None:
-        files = TrialFiles(home, confirming.study_name, store.location)
+        files = TrialFiles.of(home, confirming, store.location)
         model = find_full(confirming)
         if model is not None:
             return _of_full(confirming, model, found, files)
         if found:  # the study's own seed is the first one
             return _of_trial(confirming, choose_trial(confirming, found[0].seeds[0].trial), files, found)
-    return _of_trial(study, choose_trial(study, number), TrialFiles(home, name, store.location), found)
+    return _of_trial(study, choose_trial(study, number), TrialFiles.of(home, study, store.location), found)
 
 
 def _of_full(confirming: optuna.Study, model: FullModel, found: Sequence[Confirmation], files: TrialFiles) -> Candidate:
@@ -148,27 +149,60 @@ def trained_trial(study: optuna.Study, trial: FrozenTrial) -> FrozenTrial:
     return trial
 
 
-def refuse_missing_weights(store: Store, candidate: Candidate, *, home: Path) -> None:
-    """Refuse a model whose weights are not on this host.
+def bring_weights(store: Store, candidate: Candidate, *, home: Path, note: Callable[[str], None]) -> bool:
+    """Fetch a model's weights from its study's place, unless they are in the home.
+
+    Args:
+        store: Holds the study.
+        candidate: The model.
+        home: The home.
+        note: Told when they were fetched.
+
+    Returns:
+        Whether they are in the home now.
 
     Raises:
-        WorldError: If they are not; the message names the trials whose weights are, and the ways out.
+        WorldError, PlaceError: If the place has them, and they cannot be fetched or written.
+    """
+    files = TrialFiles.of(home, store.load(candidate.study_name), store.location)
+    if candidate.weights.is_file() or files.shared is None:
+        return candidate.weights.is_file()
+    try:
+        is_here = files.shared.fetch(candidate.weights)
+    except OSError as error:
+        raise WorldError(f"{candidate.weights} cannot be written: {error.strerror}. Choose another --home.") from error
+    if is_here:
+        note(f"Fetched {files.shared.url(candidate.weights)}.")
+    return is_here
+
+
+def refuse_missing_weights(store: Store, candidate: Candidate, *, home: Path) -> None:
+    """Refuse a model whose weights are not on this host, see `bring_weights`.
+
+    Raises:
+        WorldError: If they are not; the message names the trials whose weights are to be had, and the ways out.
     """
     if candidate.weights.is_file():
         return
     study = store.load(candidate.study_name)
-    files = TrialFiles(home, candidate.study_name, store.location)
-    here = [
-        str(trial.number)
+    files = TrialFiles.of(home, study, store.location)
+    shared = set() if files.shared is None else files.shared.names(WEIGHTS)
+    paths = {
+        trial.number: files.weights(trained_trial(study, trial).number)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if files.weights(trained_trial(study, trial).number).is_file()
-    ]
-    more = f" and {len(here) - MOST_NAMED} more" if len(here) > MOST_NAMED else ""
-    kept = f"Trials whose weights are here: {', '.join(here[:MOST_NAMED])}{more}." if here else "No trial's are here."
+    }
+    found = [str(number) for number, path in paths.items() if path.is_file() or path.name in shared]
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    here = "here" if files.shared is None else f"here or at {files.shared}"
+    kept = (
+        f"Trials whose weights are {here}: {', '.join(found[:MOST_NAMED])}{more}."
+        if found
+        else f"No trial's are {here}."
+    )
     host = candidate.measured.get("host")
     elsewhere = "" if host in (None, host_name()) else f" It was trained on host {host}."
     repeats = "" if candidate.trained == candidate.trial else f", which repeats trial {candidate.trained},"
-    choose = "Choose one of them with --trial, or train" if here else "Train"
+    choose = "Choose one of them with --trial, or train" if found else "Train"
     raise WorldError(
         f"The weights of {candidate.name}{repeats} were not kept on this host: {candidate.weights} is missing."
         f"{elsewhere} {kept} {choose} this configuration again with --retrain; "

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
+from storage.errors import PlaceError
 from sweep.environment import host_name
 from sweep.report.blocks import Block, Commands, Facts, Listing, Notice, Paragraph
 from sweep.report.facts import StudyFacts, TrialFacts
@@ -224,6 +225,13 @@ def weights_of(study: StudyFacts, trial: TrialFacts) -> str:
     if path.is_file():
         shown = study.home / path.relative_to(study.home.absolute())
         return f"{shown} on host {host_name()} ({format_bytes(path.stat().st_size)})"
+    shared = study.files.shared
+    if shared is not None:
+        try:
+            if shared.has(path):
+                return f"{shared.url(path)}; `sweep export` fetches them"
+        except PlaceError as error:
+            return f"not in {study.home} on host {host_name()}, and it is not known whether they are elsewhere: {error}"
     host = trial.attributes.get("host")
     trained = "" if host in (None, host_name()) else f" It was trained on host {host}."
     return f"not in {study.home} on host {host_name()}: train the configuration again.{trained}"

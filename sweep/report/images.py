@@ -1,11 +1,13 @@
 """Sections about images: the data, the confusion matrices, what the best model mistakes."""
 
+import logging
 from functools import partial
 
 import numpy as np
 
 from search_spaces import ReportedExperiment
 from storage.artifacts import ArtifactRecord
+from storage.errors import PlaceError
 from sweep import evidence
 from sweep.baseline_notes import of_starting_point
 from sweep.metrics import class_scores
@@ -13,6 +15,8 @@ from sweep.report.blocks import Block, Paragraph, Photograph, Picture, Row, Sect
 from sweep.report.data import Data
 from sweep.report.facts import Matrix, StudyFacts, TrialFacts
 from sweep.report.wording import MISSING, count, percent
+
+log = logging.getLogger(__name__)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -156,7 +160,8 @@ def _artifact(study: StudyFacts, trial: TrialFacts, filename: str, what: str) ->
 
 def _png(study: StudyFacts, record: ArtifactRecord) -> bytes | None:
     try:
-        content = study.files.artifacts.path(record.artifact_id).read_bytes()
-    except (OSError, ValueError):  # ValueError: no name of a file at all
+        content = study.files.read(study.files.artifacts.path(record.artifact_id))
+    except PlaceError as error:
+        log.warning("%s", error)
         return None
-    return content if content.startswith(PNG) else None
+    return content if content is not None and content.startswith(PNG) else None

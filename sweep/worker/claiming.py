@@ -35,6 +35,7 @@ class Claim:
         budget: The rules in force.
         finished: Trials finished when it was claimed.
         repeat_of: An earlier trial that makes training it pointless, or None.
+        host_before: The host of the attempt that it retries, or None. Default: None.
     """
 
     trial: optuna.Trial
@@ -43,6 +44,7 @@ class Claim:
     budget: Budget
     finished: int
     repeat_of: FrozenTrial | None
+    host_before: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,7 @@ def claim(
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
     attributes = trial.user_attrs
+    retried = attributes.get("retry_of")
     seed = attributes.get("seed", identity.seed)
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
@@ -118,6 +121,7 @@ def claim(
         budget=budget,
         finished=now.finished,
         repeat_of=known.trial(configuration),
+        host_before=None if retried is None else trials[retried].user_attrs.get("host"),
     )
 
 

@@ -13,6 +13,8 @@ from sweep.budget import read_budget
 from sweep.sizes import format_bytes
 from sweep.trial_files import remove
 from sweep.worker.assignment import Assignment
+from sweep.worker.copies import Copies
+from sweep.worker.errands import Errands
 from sweep.worker.slots import Work
 
 log = logging.getLogger(__name__)
@@ -28,16 +30,28 @@ class Finishing:
     Args:
         assignment: The study.
         call: Queues a call on the store; its answer goes to the second function.
+        copies: Copies what a trial leaves before its end is told.
+        errands: Removes copies that nothing needs.
         draw: Queues a call that needs no store, likewise: figures take a second.
         show: Queues a call apart from both: no trial's end waits for the study's page.
         note: Says something worth a line.
     """
 
     def __init__(
-        self, assignment: Assignment, *, call: Call, draw: Call, show: Call, note: Callable[[str], None]
+        self,
+        assignment: Assignment,
+        *,
+        call: Call,
+        copies: Copies,
+        errands: Errands,
+        draw: Call,
+        show: Call,
+        note: Callable[[str], None],
     ) -> None:
         self._on = assignment
         self._call = call
+        self._copies = copies
+        self._errands = errands
         self._draw = draw
         self._show = show
         self._note = note
@@ -88,7 +102,7 @@ class Finishing:
             write: Writes its attributes and tells its end.
             told: Takes what `write` returned.
         """
-        artifacts, number = self._on.files.artifacts, work.number
+        artifacts, number, weights = self._on.files.artifacts, work.number, work.job.weights
         self._untold.add(number)
 
         def ended(answer: Any) -> None:
@@ -111,18 +125,24 @@ class Finishing:
             else:
                 found = records
 
+            paths = [artifacts.path(each.artifact_id) for each in found]
+
             def end() -> Any:
                 try:
                     record(work.trial, found)
                 except UpdateFinishedTrialError:  # it was given up meanwhile
                     artifacts.remove(found)
+                    self._errands.remove(paths)
                     raise
                 return write()
 
-            self._call(end, ended)
-            self._call(self._tidy, self._note_removed)
-            if time.monotonic() >= self._refresh_after:
-                self._call(lambda: None, lambda _: self.refresh())  # once the end is told
+            def copied() -> None:
+                self._call(end, ended)
+                self._call(self._tidy, self._tidied)
+                if time.monotonic() >= self._refresh_after:
+                    self._call(lambda: None, lambda _: self.refresh())  # once the end is told
+
+            self._copies.keep(number, [*([weights] if weights.exists() else []), *paths], copied)
 
         self._draw(draw, drawn)
 
@@ -141,7 +161,13 @@ class Finishing:
 
     def sweep_up(self) -> None:
         """Remove artifacts that died with a worker before any trial had them."""
-        self._call(lambda: remove(self._on.files.artifacts.orphans(self._on.study)), lambda _: None)
+
+        def sweep() -> None:
+            orphans = self._on.files.artifacts.orphans(self._on.study)
+            remove(orphans)
+            self._errands.remove(orphans)
+
+        self._call(sweep, lambda _: None)
 
     def _tidy(self) -> str | None:
         """Remove the checkpoint of a trial that ended, and weights that are no longer among the best.
@@ -160,6 +186,7 @@ class Finishing:
         names = ", ".join(expendable[path] for path in removed)
         return f"removed to keep within --max-disk {format_bytes(on.disk_limit.bytes)}: {names}"
 
-    def _note_removed(self, text: str | None) -> None:
+    def _tidied(self, text: str | None) -> None:
+        self._errands.tidy()
         if text is not None:
             self._note(text)

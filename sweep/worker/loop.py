@@ -3,7 +3,6 @@
 import functools
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any
@@ -12,21 +11,25 @@ from storage.engines import GRACE_SECONDS
 from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import Answer, Begun, EpochEnd, FullResult, Progress, Ready, Resumed, Stopped
+from sweep.messages import Answer, Begun, EpochEnd, FullResult, Progress, Ready, Resumed
 from sweep.runs import record_end, stops
 from sweep.standing import End
-from sweep.titles import title_of
 from sweep.worker import ledger
-from sweep.worker.assignment import Assignment, RunEnd, job_of
+from sweep.worker.assignment import Assignment, RunEnd
 from sweep.worker.beats import Beats
+from sweep.worker.beginning import Beginning
 from sweep.worker.bookkeeper import Bookkeeper
+from sweep.worker.calls import Calls
 from sweep.worker.claiming import Claim, Ended, Wait, claim
+from sweep.worker.copies import Copies
+from sweep.worker.errands import Errands
 from sweep.worker.finishing import Finishing
 from sweep.worker.lane import Lane
 from sweep.worker.liveness import WorkerMark
 from sweep.worker.observer import Observer
+from sweep.worker.outage import Outage, Threads
 from sweep.worker.outcomes import Outcomes
-from sweep.worker.slots import Slot, Work, open_slots
+from sweep.worker.slots import Slot, open_slots
 from sweep.worker.trainer_process import TrainerProcess
 from sweep.worker.waking import Waking
 
@@ -65,7 +68,7 @@ class Worker:
         self._known_stops = stops(assignment.study)
         self._look_after = 0.0  # monotonic seconds
         self._deaths_before_ready = 0
-        self._calls: list[tuple[Future[Any], Callable[[Any], None]]] = []
+        self._calls = Calls()
         self._waking = Waking(leave=self._kill_trainers)
 
     def run(self) -> RunEnd:
@@ -82,9 +85,15 @@ class Worker:
         self._beats = Beats(self._on.store)
         wake = self._waking.wake
         self._books, self._drawing, self._showing = Bookkeeper(wake), Lane("drawing", wake), Lane("showing", wake)
+        self._outage = Outage(self._on.files.shared, wake)
+        threads = Threads(calls=self._calls, outage=self._outage, wake=wake, leave_by=lambda: self._leave_by)
+        self._errands = Errands(self._on, threads)
+        self._copies = Copies(self._on.files.shared, threads, note=self._observer.note)
         self._finishing = Finishing(
             self._on,
             call=self._call,
+            copies=self._copies,
+            errands=self._errands,
             draw=functools.partial(self._aside, self._drawing),
             show=functools.partial(self._aside, self._showing),
             note=self._observer.note,
@@ -93,9 +102,20 @@ class Worker:
             self._on,
             call=self._call,
             finishing=self._finishing,
+            copies=self._copies,
             beats=self._beats,
             observer=self._observer,
             estimator=self._estimator,
+        )
+        self._beginning = Beginning(
+            self._on,
+            call=self._call,
+            errands=self._errands,
+            outcomes=self._outcomes,
+            beats=self._beats,
+            observer=self._observer,
+            slots=len(self._slots),
+            is_ending=lambda: self._end is not None,
         )
         try:
             with WorkerMark(self._on.marks) as self._mark:
@@ -104,18 +124,23 @@ class Worker:
             self._kill_trainers()
             for lane in (self._drawing, self._showing):
                 lane.close(0)  # what is still drawn now has nobody who waits for it
+            self._copies.close()
+            self._errands.close()
             self._books.close(CLOSE_SECONDS)
             self._beats.close()
 
     def _work(self) -> RunEnd:
+        self._errands.catch_up()
         while self._end is None or self._is_busy():
             self._wait()
-            self._settle_calls()
+            self._calls.settle()
             self._watch_clock()
             if self._end is None:
                 self._look_for_stops()
                 for slot in self._slots:
                     self._claim(slot)
+            self._copies.look(slot.work for slot in self._slots if slot.work is not None)
+            self._outage.tell(self._observer.note)
             self._observer.tick()
         self._mark.is_settled = not self._calls and all(slot.work is None for slot in self._slots)
         told = self._tell(self._end)
@@ -127,7 +152,7 @@ class Worker:
         self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._finishing.refresh())
         while self._calls and time.monotonic() < self._leave_by:
             self._wait()
-            self._settle_calls()
+            self._calls.settle()
             self._watch_clock()
         return not self._calls
 
@@ -149,12 +174,6 @@ class Worker:
                     self._trainer_died(slot, slot.trainer.wait_death())
                 else:
                     self._answered(slot, answer)
-
-    def _settle_calls(self) -> None:
-        done = [pair for pair in self._calls if pair[0].done()]
-        self._calls = [pair for pair in self._calls if not pair[0].done()]
-        for future, handle in done:
-            handle(future.result())
 
     def _watch_clock(self) -> None:
         if self._waking.signal is not None:
@@ -212,40 +231,9 @@ class Worker:
         if isinstance(answer, Ended):
             self._finish(RunEnd(reason=answer.reason))
         elif isinstance(answer, Claim):
-            self._begin(slot, answer)
+            self._beginning.begin(slot, answer)
         elif isinstance(answer, Wait):
             slot.claim_after = time.monotonic() + WAIT_SECONDS
-
-    def _begin(self, slot: Slot, claimed: Claim) -> None:
-        on, trial, ready = self._on, claimed.trial, slot.ready
-        self._observer.study_at(claimed.finished, claimed.budget.trials)
-        title = title_of(claimed.attributes, claimed.configuration.to_dict())
-        if claimed.repeat_of is not None:
-            self._outcomes.repeated(trial, title, claimed.repeat_of)
-            return
-        try:
-            plan = claimed.configuration.plan(on.identity.image_shape, len(on.identity.labels))
-        except Exception as error:  # noqa: BLE001 - a family's own code, perhaps from another package
-            self._outcomes.cannot_be_built(trial, title, str(error))
-            return
-        work = Work(
-            trial=trial,
-            title=title,
-            plan=plan,
-            baseline="baseline" in claimed.attributes,
-            confirms="confirms" in claimed.attributes,
-            time_limit=claimed.budget.trial_timeout,
-            job=job_of(on, trial.number, plan, claimed.attributes),
-        )
-        self._beats.start(trial)
-        if self._end is not None:  # the stop came while the claim was under way
-            self._outcomes.trial_ended(work, Stopped(trial=work.number))
-            return
-        if ready is not None:
-            slots = len(self._slots)
-            self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready, slots=slots))
-        slot.begin(work)
-        self._outcomes.begun(work)
 
     # Trainers' answers
 
@@ -289,7 +277,7 @@ class Worker:
             slot.trainer.kill()
 
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
-        self._calls.append((self._books.submit(call), handle))
+        self._calls.add(self._books.submit(call), handle)
 
     def _aside(self, lane: Lane, call: Callable[[], Any], handle: Callable[[Any], None]) -> None:
-        self._calls.append((lane.submit(call), handle))
+        self._calls.add(lane.submit(call), handle)

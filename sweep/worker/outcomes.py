@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import suppress
 
 import numpy as np
 import optuna
@@ -12,11 +13,12 @@ from sweep.budget import read_budget
 from sweep.environment import oom_kills
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Failure, Result, Resumed, Stopped
+from sweep.messages import EpochEnd, Failure, Job, Result, Resumed, Stopped
 from sweep.metrics import scores
 from sweep.worker import ledger
 from sweep.worker.assignment import Assignment
 from sweep.worker.beats import Beats
+from sweep.worker.copies import Copies
 from sweep.worker.finishing import Call, Finishing
 from sweep.worker.observer import Observer, TrialEnd
 from sweep.worker.slots import Slot, Work
@@ -29,6 +31,7 @@ class Outcomes:
         assignment: The study.
         call: Queues a call on the store; its answer goes to the second function.
         finishing: Ends trials that leave something to look at.
+        copies: Copies the last checkpoint of a trial that is given back.
         beats: Heartbeats, to be ended with the trial.
         observer: Who watches.
         estimator: Learns the machine's speed.
@@ -40,6 +43,7 @@ class Outcomes:
         *,
         call: Call,
         finishing: Finishing,
+        copies: Copies,
         beats: Beats,
         observer: Observer,
         estimator: Estimator,
@@ -47,6 +51,7 @@ class Outcomes:
         self._on = assignment
         self._call = call
         self._finishing = finishing
+        self._copies = copies
         self._best = -math.inf  # validation accuracy seen here
         self._beats = beats
         self._observer = observer
@@ -78,7 +83,7 @@ class Outcomes:
         work.history[:] = answer.history
         work.resumed_after = len(answer.history) or None
         if answer.problem is not None:
-            self._observer.note(f"trial {work.number}  begins again: {answer.problem}")
+            self._observer.note(f"trial {work.number}  begins again: {work.without_checkpoint or answer.problem}")
         else:
             self._observer.note(f"trial {work.number}  goes on after epoch {len(answer.history)}  {work.title}")
         self._call(lambda: ledger.write_resumed(work.trial, answer.history), lambda _: None)
@@ -172,7 +177,8 @@ class Outcomes:
             state, way = ("requeued", "") if waits else ("failed", "; not tried again")
             self._end(work, state, None, f"{kind.value}: {message}{way}")
 
-        self._call(give_back, told)
+        _hand_on(work.job)
+        self._copies.copy_last_checkpoint(work, lambda: self._call(give_back, told))
 
     def _end(self, work: Work, state: str, value: float | None, text: str) -> None:
         self._beats.stop(work.number)
@@ -182,3 +188,10 @@ class Outcomes:
         self._observer.trial_ended(
             TrialEnd(number=number, title=title, state=state, value=value, text=text, seconds=seconds)
         )
+
+
+def _hand_on(job: Job) -> None:
+    """Let the next attempt go on from the checkpoint that this one did not come to read."""
+    if job.resume_from is not None and not job.checkpoint.exists():
+        with suppress(OSError):  # there is none
+            job.resume_from.replace(job.checkpoint)

@@ -28,6 +28,7 @@ class Work:
         confirms: Whether it confirms another study's trial.
         time_limit: Seconds it may take, or None.
         resumed_after: Epochs that came from the attempt before, or None.
+        without_checkpoint: Why the checkpoint of the attempt before is not here, if it is not; None: not known.
         stopping: Why the trainer was told to stop: an INTERRUPTED or TIME failure, or the pruner's words.
     """
 
@@ -42,6 +43,7 @@ class Work:
     oom_kills_before: int = field(default_factory=oom_kills)
     history: list[EpochEnd] = field(default_factory=list)
     resumed_after: int | None = None
+    without_checkpoint: str | None = None
     stopping: FailureKind | str | None = None
     stop_sent: float = 0.0
 
