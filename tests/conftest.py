@@ -19,6 +19,9 @@ from sweep.data.fashion_mnist import FILES, Sources
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from storage.objects import Objects
+    from tests.s3_server import S3Server
+
 TEST_DATA = Path(__file__).parent.parent / ".test-data"  # kept between runs, ignored by git
 
 
@@ -65,6 +68,31 @@ def postgres_url(postgres, tmp_path):
         connection.execute(f"CREATE DATABASE {name}")
         yield postgres.get_uri(database=name, driver="psycopg")
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def s3_server_of_run() -> "Iterator[S3Server]":
+    """An S3-compatible server of this test run."""
+    from tests.s3_server import S3Server  # seconds: only for who needs it
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3_server(s3_server_of_run: "S3Server", monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Server]":
+    """The server, to which boto3's variables lead; a test may stop it."""
+    for name, value in s3_server_of_run.environment.items():
+        monkeypatch.setenv(name, value)
+    yield s3_server_of_run
+    s3_server_of_run.start()
+
+
+@pytest.fixture
+def bucket(s3_server: "S3Server", tmp_path: Path) -> "Objects":
+    """The objects of an empty bucket."""
+    return s3_server.make_bucket(f"test-{abs(hash(tmp_path))}")
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,11 @@ Variables say what is wrong this time:
 - FAULT_AT: the call on the store at which this process kills itself; see fatal_calls.py. Default: none.
 - FAULT_DRAWING: seconds that the figures of a trial, or of the study, would take. Default: 0.
 - FAULT_CLOCK: seconds by which this process's clock is ahead; behind if negative. Default: 0.
+- FAULT_HOST: what this host is called. Default: its name.
 """
 
 import os
+import socket
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -21,6 +23,8 @@ def main() -> None:
         from wrong_clock import set_clock
 
         set_clock(ahead_seconds=float(os.environ["FAULT_CLOCK"]))
+    if "FAULT_HOST" in os.environ:
+        socket.gethostname = lambda: os.environ["FAULT_HOST"]
     from plain_evidence import draw_nothing
 
     from sweep.cli import main as command

@@ -45,6 +45,15 @@ def test_ids_are_in_order_and_such_as_the_dashboard_takes(study, artifacts):
     assert all(re.fullmatch("[0-9a-f-]+", each.artifact_id) for each in found)
 
 
+def test_what_a_person_removed_in_the_dashboard_is_no_artifact(study, artifacts):
+    trial = study.ask()
+    kept, removed = (artifacts.write(trial.number, order, f"{order}.png", "image/png", b"") for order in (0, 1))
+    record(trial, [kept, removed])
+    # As the dashboard does it: a record cannot be deleted.
+    study._storage.set_trial_system_attr(trial._trial_id, f"artifacts:{removed.artifact_id}", "null")
+    assert records_of(frozen(study, trial)) == [kept]
+
+
 def test_a_deleted_file_is_missed(study, artifacts):
     trial = study.ask()
     kept, lost = (artifacts.write(trial.number, order, f"{order}.png", "image/png", b"") for order in (0, 1))
