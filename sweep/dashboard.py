@@ -16,9 +16,8 @@ from storage.address import Address
 from storage.artifact_store import ArtifactNotFound, SharedArtifactStore
 from storage.errors import PlaceError
 from storage.plain import PlainStorage
-from sweep.errors import UsageError
 from sweep.guarding import SAFE_METHODS, answer_reason
-from sweep.places import ATTRIBUTE, recorded_place
+from sweep.places import ATTRIBUTE, ForeignPlaceError, recorded_place
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -91,7 +90,7 @@ class Dashboard:
         found = {}
         for name, attributes in self._storage.study_attributes().items():
             if ATTRIBUTE in attributes:
-                with suppress(UsageError):  # another tool's attribute of that name
+                with suppress(ForeignPlaceError):  # another tool's attribute of that name
                     found[name] = recorded_place(name, attributes[ATTRIBUTE])
         return found
 

@@ -10,10 +10,10 @@ from optuna.trial import TrialState
 
 from storage import Store
 from storage.errors import PlaceError
-from sweep.errors import UsageError
 from sweep.failures import FailureKind
 from sweep.housekeeping import clear, find_removable
 from sweep.identity import read_identity
+from sweep.places import ForeignPlaceError
 from sweep.provenance import changed_versions
 from sweep.shared_files import ARTIFACTS
 from sweep.sizes import counted, format_bytes
@@ -113,7 +113,7 @@ def _examine_study(store: Store, study: optuna.Study, home: Path) -> list[Findin
             findings.append(Finding(what=what, verdict=Verdict.PROBLEM, study=name, fix=fix))
     try:
         findings += _examine_artifacts(study, TrialFiles.of(home, study, store.location))
-    except (PlaceError, UsageError) as error:
+    except (PlaceError, ForeignPlaceError) as error:
         findings.append(Finding(what=f"{name}: {error}", verdict=Verdict.PROBLEM, study=name))
     changed = changed_versions(study)
     if changed:

@@ -1,6 +1,6 @@
 """Which trials' checkpoints and weights are kept: one set of rules for every place that has some."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +35,28 @@ def numbers_to_keep(trials: "Iterable[FrozenTrial]", *, keep: int) -> set[int]:
 
 
 def numbers_retried(trials: "Iterable[FrozenTrial]", *states: str) -> set[int]:
-    """Numbers of the trials that those in these states retry."""
-    numbers = (trial.user_attrs.get("retry_of") for trial in trials if trial.state.name in states)
-    return {number for number in numbers if number is not None}
+    """Numbers of all attempts before those in these states."""
+    known = list(trials)
+    return {
+        number
+        for trial in known
+        if trial.state.name in states
+        for number in attempts_before(known, trial.user_attrs.get("retry_of"))
+    }
+
+
+def attempts_before(trials: "Sequence[FrozenTrial]", retried: int | None) -> tuple[int, ...]:
+    """The attempts that a retry may go on from, the newest first: that one may have died before its first checkpoint.
+
+    Args:
+        trials: All trials of the study, by number.
+        retried: The trial that it retries; None for no retry.
+    """
+    found: list[int] = []
+    while retried is not None and retried not in found:
+        found.append(retried)
+        retried = trials[retried].user_attrs.get("retry_of") if retried < len(trials) else None
+    return tuple(found)
 
 
 def from_best(trials: "Iterable[FrozenTrial]") -> "list[FrozenTrial]":

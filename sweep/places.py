@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 ATTRIBUTE = "artifacts"  # of a study
 
 
+class ForeignPlaceError(UsageError):
+    """What a study has recorded as its place is none that this project chose."""
+
+
 def place_of(study: "optuna.Study | CountedStudy") -> Address | None:
     """The place of a study, or None where its files are in homes alone.
 
     Raises:
-        UsageError: If what is recorded cannot be one that this project chose.
+        ForeignPlaceError: If what is recorded cannot be one that this project chose.
     """
     recorded = study.user_attrs.get(ATTRIBUTE)
     return None if recorded is None else recorded_place(study.study_name, recorded)
@@ -33,16 +37,17 @@ def recorded_place(study_name: str, recorded: Any) -> Address:
     written there, is refused.
 
     Raises:
-        UsageError: If it cannot be one that this project chose.
+        ForeignPlaceError: If it cannot be one that this project chose.
     """
     try:
         address = parse_address(str(recorded))
     except LocationError:
         address = None
     if address is None or not re.fullmatch(rf"{re.escape(study_name)}-[0-9a-f]{{8}}", address.name):
-        raise UsageError(
+        raise ForeignPlaceError(
             f"The attribute '{ATTRIBUTE}' of study '{study_name}' is no place that sweep chose: expected "
-            f"s3://BUCKET/PREFIX/{study_name}- and eight hexadecimal digits. Another tool may have changed it."
+            f"s3://BUCKET/PREFIX/{study_name}- and eight hexadecimal digits. Another tool may have changed it; "
+            "`sweep start` with --artifacts names a place anew."
         )
     return address
 
@@ -61,8 +66,13 @@ def settle_place(study: "optuna.Study", given: Address | None, *, is_new: bool =
     Returns:
         Lines about what changed, for the log.
     """
-    recorded = place_of(study)
-    if given is None or _is_same(given, recorded):
+    if given is None:
+        return []
+    try:
+        recorded = place_of(study)
+    except ForeignPlaceError:
+        recorded = None
+    if _is_same(given, recorded):
         return []
     place = given.below(f"{study.study_name}-{secrets.token_hex(4)}")
     study.set_user_attr(ATTRIBUTE, str(place))

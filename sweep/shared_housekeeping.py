@@ -7,8 +7,8 @@ from pathlib import Path
 from storage import Store
 from storage.errors import PlaceError
 from sweep.budget import read_budget
-from sweep.errors import UsageError
 from sweep.identity import read_identity
+from sweep.places import ForeignPlaceError
 from sweep.shared_files import SharedFiles
 from sweep.trial_files import TrialFiles
 
@@ -55,7 +55,7 @@ def find_shared_surplus(store: Store, home: Path, *, note: Callable[[str], None]
             if shared is None:
                 continue
             keys = shared.surplus(study, keep=read_budget(study).keep) | shared.orphans(study)
-        except (PlaceError, UsageError) as error:
+        except (PlaceError, ForeignPlaceError) as error:
             note(f"Left alone: the files of '{name}' off this host. {error}")
             continue
         if keys:

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+import optuna
 import typer
 
 from search_spaces import Configuration, SearchSpace, find_space
+from storage import Store
 from storage.errors import PlaceError
 from sweep.cli.counting import open_studies
 from sweep.cli.options import Place
@@ -15,11 +17,13 @@ from sweep.confirming.pairs import find_confirming
 from sweep.errors import UsageError
 from sweep.export.configuration import read_configuration
 from sweep.identity import read_identity
+from sweep.places import ForeignPlaceError
 from sweep.queueing import enqueue_configuration
 from sweep.runs import record_stop
 from sweep.shared_files import SharedFiles
 from sweep.standing import CONFIRMS
 from sweep.titles import describe
+from sweep.trial_files import TrialFiles
 
 
 def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> None:
@@ -55,7 +59,7 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
         study = store.load(name)
         count = len(study.get_trials(deepcopy=False))
         # The name of another tool's study may be any path.
-        files = None if read_identity(study) is None else files_of(study, store, place)
+        files = None if read_identity(study) is None else _files_to_delete(study, store, place)
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(f"Deleting '{name}' and its {count} trials needs --yes where nobody can be asked.")
@@ -72,6 +76,15 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
         notes.print(
             f"'{confirming.study_name}', which confirms it, is still there: sweep delete {confirming.study_name}"
         )
+
+
+def _files_to_delete(study: optuna.Study, store: Store, place: Place) -> TrialFiles:
+    """A study's files, without those at a place that sweep did not choose: they may be somebody else's."""
+    try:
+        return files_of(study, store, place)
+    except ForeignPlaceError as error:
+        notes.print(f"{error} What lies there is left alone.", soft_wrap=True)
+        return TrialFiles(place.home, study.study_name, store.location)
 
 
 def _delete_shared(shared: SharedFiles) -> None:

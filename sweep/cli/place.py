@@ -76,8 +76,9 @@ def check_place(study: optuna.Study | None, place: Place) -> None:
     Raises:
         PlaceError: If they cannot; that is known within ten seconds.
     """
-    recorded = None if study is None else place_of(study)
-    address = given_address(place) or (None if recorded is None else recorded.parent)
+    address = given_address(place)
+    if address is None and study is not None and (recorded := place_of(study)) is not None:
+        address = recorded.parent
     if address is not None:
         Objects(address, brief=True).check()
 

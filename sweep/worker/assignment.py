@@ -1,6 +1,6 @@
 """What a worker is given, and what it comes back with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,16 +66,21 @@ class RunEnd:
     told: bool = False
 
 
-def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str, Any]) -> Job:
+def job_of(
+    on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str, Any], before: Sequence[int] = ()
+) -> Job:
     """What a trainer is told of a trial.
 
     Args:
         on: The study and the means.
         number: The trial's number.
         plan: Its network.
-        attributes: Its user attributes: a reported experiment is measured on test images, a retry goes on.
+        attributes: Its user attributes: a reported experiment is measured on test images.
+        before: The attempts before it, the newest first: a retry goes on from the first of them that left a checkpoint
+            here. Default: none.
     """
-    identity, files, retried = on.identity, on.files, attributes.get("retry_of")
+    identity, files = on.identity, on.files
+    checkpoints = [files.checkpoint(each) for each in before]
     return Job(
         trial=number,
         plan=plan,
@@ -90,7 +95,7 @@ def job_of(on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str
         backbone_weights=on.backbone_weights.get(plan.backbone or ""),
         evaluate_test=bool({"baseline", "confirms"} & attributes.keys()),
         checkpoint=files.checkpoint(number),
-        resume_from=None if retried is None else files.checkpoint(retried),
+        resume_from=next((path for path in checkpoints if path.exists()), checkpoints[0] if checkpoints else None),
         weights=files.weights(number),
         features=on.features,
         disk_limit=on.disk_limit,

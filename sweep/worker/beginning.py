@@ -1,20 +1,17 @@
 """From a claimed trial to a trainer at work on it."""
 
 import functools
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from search_spaces.plan import LayerPlan
 from sweep.environment import host_name
 from sweep.messages import Stopped
-from sweep.shared_files import SharedFiles
 from sweep.titles import title_of
 from sweep.worker import ledger
 from sweep.worker.assignment import Assignment, job_of
 from sweep.worker.beats import Beats
 from sweep.worker.claiming import Claim
-from sweep.worker.errands import Errands
+from sweep.worker.errands import Copied, Errands
 from sweep.worker.finishing import Call
 from sweep.worker.observer import Observer
 from sweep.worker.outcomes import Outcomes
@@ -72,7 +69,7 @@ class Beginning:
         self._beats.start(trial)
         slot.claiming = True  # nothing else, until what it goes on from is here
         began = functools.partial(self._begin, slot, claimed, title, plan)
-        self._errands.fetch(_gone_on_from(on, claimed.attributes), began)
+        self._errands.fetch(_gone_on_from(on, claimed), began)
 
     def _begin(self, slot: Slot, claimed: Claim, title: str, plan: LayerPlan, problem: str | None) -> None:
         on, trial, ready = self._on, claimed.trial, slot.ready
@@ -84,25 +81,25 @@ class Beginning:
             baseline="baseline" in claimed.attributes,
             confirms="confirms" in claimed.attributes,
             time_limit=claimed.budget.trial_timeout,
-            job=job_of(on, trial.number, plan, claimed.attributes),
+            job=job_of(on, trial.number, plan, claimed.attributes, claimed.before),
             without_checkpoint=problem or _on_another_host(on, claimed),
         )
         if self._is_ending():  # the stop came while the claim was under way
             self._outcomes.trial_ended(work, Stopped(trial=work.number))
             return
         if ready is not None:
-            self._call(lambda: ledger.write_start(trial, work.job, on.identity, ready, slots=self._slots), lambda _: None)
+            write = functools.partial(ledger.write_start, trial, work.job, on.identity, ready, slots=self._slots)
+            self._call(write, lambda _: None)
         slot.begin(work)
         self._outcomes.begun(work)
 
 
-def _gone_on_from(on: Assignment, attributes: Mapping[str, Any]) -> list[tuple[SharedFiles | None, Path]]:
-    """The files that a trial goes on from, each with the place where its copy may be."""
-    found = []
-    if attributes.get("retry_of") is not None:
-        found.append((on.files.shared, on.files.checkpoint(attributes["retry_of"])))
-    if on.confirmed is not None and attributes.get("takes_over") is not None:
-        found.append((on.confirmed.shared, on.confirmed.weights(attributes["takes_over"]["trial"])))
+def _gone_on_from(on: Assignment, claimed: Claim) -> list[list[Copied]]:
+    """What a trial goes on from: of the attempts before it one checkpoint, of a study that it confirms the weights."""
+    found = [[(on.files.shared, on.files.checkpoint(number)) for number in claimed.before]]
+    source = claimed.attributes.get("takes_over")
+    if on.confirmed is not None and source is not None:
+        found.append([(on.confirmed.shared, on.confirmed.weights(source["trial"]))])
     return found
 
 

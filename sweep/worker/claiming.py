@@ -15,6 +15,7 @@ from storage.engines import without_optuna_warnings
 from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
+from sweep.kept import attempts_before
 from sweep.samplers import make_pruner, make_sampler
 from sweep.standing import CONFIRMS, End, standing
 from sweep.worker.ledger import give_back, write_failure
@@ -35,7 +36,8 @@ class Claim:
         budget: The rules in force.
         finished: Trials finished when it was claimed.
         repeat_of: An earlier trial that makes training it pointless, or None.
-        host_before: The host of the attempt that it retries, or None. Default: None.
+        before: The attempts before this one, by number, the newest first. Default: none.
+        host_before: The host of the newest of them, or None. Default: None.
     """
 
     trial: optuna.Trial
@@ -44,6 +46,7 @@ class Claim:
     budget: Budget
     finished: int
     repeat_of: FrozenTrial | None
+    before: tuple[int, ...] = ()
     host_before: str | None = None
 
 
@@ -97,7 +100,7 @@ def claim(
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
     attributes = trial.user_attrs
-    retried = attributes.get("retry_of")
+    before = attempts_before(trials, attributes.get("retry_of"))
     seed = attributes.get("seed", identity.seed)
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
@@ -121,7 +124,8 @@ def claim(
         budget=budget,
         finished=now.finished,
         repeat_of=known.trial(configuration),
-        host_before=None if retried is None else trials[retried].user_attrs.get("host"),
+        before=before,
+        host_before=trials[before[0]].user_attrs.get("host") if before else None,
     )
 
 

@@ -19,6 +19,8 @@ from sweep.worker.outage import Threads
 FETCH_SECONDS = 120.0  # that a trial waits for a place to give what it goes on from
 CLOSE_SECONDS = 3.0  # for removing what nothing needs any more
 
+Copied = tuple[SharedFiles | None, Path]  # a file, and the place where its copy may be
+
 log = logging.getLogger(__name__)
 
 
@@ -40,20 +42,20 @@ class Errands:
         self._made: list[Lane] = []  # only where they are needed; by the loop alone, or by who holds the lock
         self._lock = threading.Lock()
 
-    def fetch(self, wanted: Iterable[tuple[SharedFiles | None, Path]], then: Callable[[str | None], None]) -> None:
+    def fetch(self, wanted: Iterable[Sequence[Copied]], then: Callable[[str | None], None]) -> None:
         """Bring here what a trial goes on from.
 
         Args:
-            wanted: Files, each with the place where its copy may be.
+            wanted: Of each of these files the first one that is to be had.
             then: Told why one of them is not here, or None. Called at once where this worker leaves.
         """
-        lacking = [(shared, path) for shared, path in wanted if shared is not None and not path.exists()]
+        lacking = [choice for choice in wanted if choice and choice[0][0] is not None and not choice[0][1].exists()]
         if not lacking:
             then(None)
             return
 
         def fetch() -> str | None:
-            problems = [self._fetched_at_last(shared, path) for shared, path in lacking]
+            problems = [self._fetched_of(choice) for choice in lacking]
             return next(filter(None, problems), None)
 
         self._calls.add(
@@ -131,12 +133,23 @@ class Errands:
                 self._made.append(Lane("errands", self._wake))
             return self._made[0]
 
-    def _fetched_at_last(self, shared: SharedFiles, path: Path) -> str | None:
+    def _fetched_of(self, choice: Sequence[Copied]) -> str | None:
+        """Fetch the first file that is to be had; returns why the best one is not here, if none is."""
+        until, problem = time.monotonic() + FETCH_SECONDS, None
+        for shared, path in choice:
+            found = self._fetched(shared, path, until)
+            if found is None:
+                return None
+            problem = problem or found
+        return problem
+
+    def _fetched(self, shared: SharedFiles | None, path: Path, until: float) -> str | None:
         """Fetch a file, unless that takes too long or this worker leaves; returns why it is not here."""
-        failures, until = 0, time.monotonic() + FETCH_SECONDS
-        while True:
+        failures = 0
+        while not path.exists():
             try:
-                is_here = shared.fetch(path)
+                if shared is None or not shared.fetch(path):
+                    return f"{path.name} is neither in this home nor at {shared}"
             except (DamagedObjectError, OSError) as error:
                 return str(error)
             except PlaceError as error:
@@ -145,6 +158,6 @@ class Errands:
                 failures += 1
                 if time.monotonic() + pause > until or self._closing.wait(pause):
                     return f"{path.name} could not be fetched. {error}"
-                continue
-            self._outage.answered()
-            return None if is_here else f"{path.name} is neither in this home nor at {shared}"
+            else:
+                self._outage.answered()
+        return None

@@ -2,7 +2,6 @@
 
 import math
 import time
-from contextlib import suppress
 
 import numpy as np
 import optuna
@@ -13,7 +12,7 @@ from sweep.budget import read_budget
 from sweep.environment import oom_kills
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
-from sweep.messages import EpochEnd, Failure, Job, Result, Resumed, Stopped
+from sweep.messages import EpochEnd, Failure, Result, Resumed, Stopped
 from sweep.metrics import scores
 from sweep.worker import ledger
 from sweep.worker.assignment import Assignment
@@ -177,7 +176,6 @@ class Outcomes:
             state, way = ("requeued", "") if waits else ("failed", "; not tried again")
             self._end(work, state, None, f"{kind.value}: {message}{way}")
 
-        _hand_on(work.job)
         self._copies.copy_last_checkpoint(work, lambda: self._call(give_back, told))
 
     def _end(self, work: Work, state: str, value: float | None, text: str) -> None:
@@ -188,10 +186,3 @@ class Outcomes:
         self._observer.trial_ended(
             TrialEnd(number=number, title=title, state=state, value=value, text=text, seconds=seconds)
         )
-
-
-def _hand_on(job: Job) -> None:
-    """Let the next attempt go on from the checkpoint that this one did not come to read."""
-    if job.resume_from is not None and not job.checkpoint.exists():
-        with suppress(OSError):  # there is none
-            job.resume_from.replace(job.checkpoint)

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,9 +72,8 @@ def loop(files):
 @pytest.fixture
 def work(files, tmp_path):
     job = make_job(tmp_path, checkpoint=files.checkpoint(NUMBER), weights=files.weights(NUMBER))
-    return Work(
-        trial=None, title="isolated-1", job=job, plan=PLAN, baseline=False, confirms=False, time_limit=None
-    )  # fmt: skip
+    trial = SimpleNamespace(number=NUMBER)
+    return Work(trial=trial, title="", job=job, plan=PLAN, baseline=False, confirms=False, time_limit=None)
 
 
 def write(path, content=b"weights"):

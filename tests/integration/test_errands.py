@@ -52,8 +52,8 @@ class Loop:
             self.outage.tell(self.notes.append)
 
     def fetch(self, files, *paths):
-        """Ask for files; what it is told is in `done`."""
-        self.errands.fetch([(files.shared, path) for path in paths], self.done.append)
+        """Ask for the first of these files that is to be had; what it is told is in `done`."""
+        self.errands.fetch([[(files.shared, path) for path in paths]], self.done.append)
 
 
 @pytest.fixture
@@ -83,8 +83,19 @@ def test_a_file_of_another_home_is_here_when_its_trial_begins(loop, homes):
 def test_what_is_here_or_has_no_place_is_not_waited_for(loop, homes):
     near = homes[1]
     loop.fetch(near, write(near.checkpoint(3)))
-    loop.errands.fetch([(None, near.checkpoint(4))], loop.done.append)
+    loop.errands.fetch([[(None, near.checkpoint(4))], []], loop.done.append)
     assert loop.done == [None, None]
+
+
+def test_the_attempt_before_the_last_is_taken_where_the_last_one_left_nothing(loop, homes):
+    far, near = homes
+    far.shared.copy(write(far.checkpoint(2), b"two epochs"))
+    far.shared.copy(write(far.checkpoint(1), b"one epoch"))
+    loop.fetch(near, *map(near.checkpoint, (3, 2, 1)))
+    loop.turn_until(lambda: loop.done)
+    assert loop.done == [None]
+    assert near.checkpoint(2).read_bytes() == b"two epochs"
+    assert not near.checkpoint(1).exists()
 
 
 def test_what_is_nowhere_is_said(loop, homes):

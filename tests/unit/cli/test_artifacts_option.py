@@ -220,12 +220,26 @@ def test_doctor_counts_what_is_at_a_place_as_there_and_says_that_it_is_away(swee
     assert "does not answer for s3://" in outcome.out
 
 
-def test_a_place_that_another_tool_wrote_is_not_used(sweep, created, workplace):
+def test_a_place_that_another_tool_wrote_is_not_used_and_can_be_named_anew(sweep, created, given, recorded):
     with open_store(locate(None, created), write=True) as store:
         store.load(STUDY).set_user_attr(ATTRIBUTE, "s3://somebody/else")
-    outcome = sweep("delete", STUDY, "--yes")
+    outcome = sweep("show", STUDY, "0")
     assert outcome.code == 2
     assert "is no place that sweep chose" in outcome.err
+    assert sweep("gc").code == 0
+    assert sweep("create", *TINY, "--artifacts", given).code == 0
+    assert str(recorded().parent) == given
+
+
+def test_a_study_with_a_place_of_another_tool_is_deleted_without_what_lies_there(sweep, created, bucket, tmp_path):
+    (tmp_path / "file").write_bytes(b"somebody's")
+    bucket.put(tmp_path / "file", "else/file")
+    with open_store(locate(None, created), write=True) as store:
+        store.load(STUDY).set_user_attr(ATTRIBUTE, str(bucket.address.below("else")))
+    outcome = sweep("delete", STUDY, "--yes")
+    assert outcome.code == 0, outcome.err
+    assert "What lies there is left alone." in outcome.err
+    assert bucket.has("else/file")
 
 
 def _fine():

@@ -82,6 +82,13 @@ def test_the_checkpoint_that_a_running_trial_goes_on_from_is_kept(run_trial, sur
     assert "0.npz" not in surplus()
 
 
+def test_the_checkpoints_of_all_earlier_attempts_are_kept_for_a_retry(study, run_trial, surplus):
+    run_trial("FAIL")
+    run_trial("FAIL", retry_of=0)
+    study.enqueue_trial({}, user_attrs={"retry_of": 1})
+    assert not surplus() & {"0.npz", "1.npz"}
+
+
 def test_a_checkpoint_goes_when_the_retry_has_ended(run_trial, surplus):
     run_trial("FAIL")
     run_trial(0.5, retry_of=0)
