@@ -8,7 +8,7 @@ from rich.table import Table
 
 from storage import Store
 from sweep.cli.options import Means, Place, Work
-from sweep.cli.place import reading_store, take_place, writing_store
+from sweep.cli.place import reading_store, take_place, tell_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, find_full, is_full_model_of, train_full
@@ -52,6 +52,7 @@ def confirm(
     with writing_store(place) as store:
         take_place(store.load(name), store, place)
         confirming, _ = create_or_extend(store, name, prepared.space, prepared.identity, pairs)
+        tell_place(confirming)
         confirmed = replace(prepared, name=confirming_name(name))
         rates = place.home / "cache" / "rates.json"
         estimator = Estimator(rates, family=prepared.identity.family, precision=work.precision)

@@ -84,7 +84,7 @@ def check_place(study: optuna.Study | None, place: Place) -> None:
 
 
 def take_place(study: optuna.Study, store: Store, place: Place) -> None:
-    """Go on with a study where its files are kept; one that has no place yet gets the one that was given.
+    """Go on with a study where its files are kept; one without a place gets the one that was given.
 
     Raises:
         UsageError: If another place was given.
@@ -97,7 +97,6 @@ def take_place(study: optuna.Study, store: Store, place: Place) -> None:
         changes = settle_place(study, given)
     for change in changes:
         notes.print(f"Changed {change}", soft_wrap=True)
-    tell_place(study)
 
 
 def tell_place(study: optuna.Study) -> None:

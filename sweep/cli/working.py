@@ -89,6 +89,7 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
             place.home / "cache" / "rates.json", family=prepared.identity.family, precision=work.precision
         )
         announce(prepared, study, None, estimator)
+        tell_place(study)
         if standing_of(study).ended is End.FAILURES:
             notes.print("Its failures ended it; `sweep start` takes it up again.")
             return 0

@@ -6,8 +6,10 @@ from optuna.trial import TrialState
 from storage import locate, open_store
 from storage.engines import without_optuna_warnings
 from sweep.errors import UsageError, WorldError
-from sweep.export.candidate import choose_model, refuse_missing_weights
+from sweep.export.candidate import bring_weights, choose_model, refuse_missing_weights
 from sweep.identity import ATTRIBUTE
+from sweep.places import settle_place
+from sweep.trial_files import TrialFiles
 
 STUDY = "isolated"
 
@@ -61,3 +63,38 @@ def test_missing_weights_are_named_with_those_that_are_here(store, tmp_path):
         refuse_missing_weights(store, choose_model(store, STUDY, 2, home=tmp_path), home=tmp_path)
     candidate.weights.touch()
     refuse_missing_weights(store, candidate, home=tmp_path)
+
+
+@pytest.fixture
+def elsewhere(store, tmp_path, bucket):
+    """The study's files in another home, which shares a place with this one."""
+    study = store.load(STUDY)
+    settle_place(study, bucket.address, is_new=True)
+    return TrialFiles.of(tmp_path / "elsewhere", study, store.location)
+
+
+def copy_weights(files, number):
+    files.weights(number).parent.mkdir(parents=True, exist_ok=True)
+    files.weights(number).write_bytes(b"weights")
+    files.shared.copy(files.weights(number))
+
+
+def test_weights_of_another_home_are_brought_here(store, tmp_path, elsewhere):
+    copy_weights(elsewhere, 0)
+    candidate, told = choose_model(store, STUDY, 2, home=tmp_path), []
+    for _ in range(2):  # the second time they are here
+        assert bring_weights(store, candidate, home=tmp_path, note=told.append)
+    assert candidate.weights.read_bytes() == b"weights"
+    assert told == [f"Fetched {elsewhere.shared.url(elsewhere.weights(0))}."]
+
+
+def test_missing_weights_are_named_with_those_that_the_place_has(store, tmp_path, elsewhere):
+    copy_weights(elsewhere, 1)
+    candidate = choose_model(store, STUDY, 0, home=tmp_path)
+    assert not bring_weights(store, candidate, home=tmp_path, note=pytest.fail)
+    with pytest.raises(WorldError, match=rf"whose weights are here or at {elsewhere.shared}: 1\. Choose one of them"):
+        refuse_missing_weights(store, candidate, home=tmp_path)
+
+
+def test_without_a_place_nothing_is_brought(store, tmp_path):
+    assert not bring_weights(store, choose_model(store, STUDY, 0, home=tmp_path), home=tmp_path, note=pytest.fail)
