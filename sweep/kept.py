@@ -53,9 +53,9 @@ def attempts_before(trials: "Sequence[FrozenTrial]", retried: int | None) -> tup
         retried: The trial that it retries; None for no retry.
     """
     found: list[int] = []
-    while retried is not None and retried not in found:
+    while retried is not None and retried < len(trials) and retried not in found:
         found.append(retried)
-        retried = trials[retried].user_attrs.get("retry_of") if retried < len(trials) else None
+        retried = trials[retried].user_attrs.get("retry_of")
     return tuple(found)
 
 

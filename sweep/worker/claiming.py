@@ -125,7 +125,9 @@ def claim(
         finished=now.finished,
         repeat_of=known.trial(configuration),
         before=before,
-        host_before=trials[before[0]].user_attrs.get("host") if before else None,
+        host_before=next(
+            (trials[number].user_attrs.get("host") for number in before[:1] if number < len(trials)), None
+        ),
     )
 
 

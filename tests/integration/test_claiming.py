@@ -403,11 +403,22 @@ def test_a_retry_that_is_enqueued_between_counting_and_asking_keeps_its_history(
 def test_a_silent_worker_s_trial_is_failed_and_waits_again(study, claim_next, fall_silent):
     lost = claim_next()
     fall_silent(lost.trial, GRACE_SECONDS + 1)
+    lost.trial.set_user_attr("host", "far")
     taken = claim_next()
     assert taken.attributes["retry_of"] == lost.trial.number
+    assert (taken.before, taken.host_before) == ((lost.trial.number,), "far")
     assert taken.trial.params == lost.trial.params
     failed = study.get_trials()[lost.trial.number]
     assert (failed.state, failed.user_attrs["failure"]) == (TrialState.FAIL, "interrupted")
+
+
+def test_a_retry_knows_all_attempts_before_it(claim_next, give_back):
+    numbers = []
+    for _ in range(3):
+        claimed = claim_next()
+        assert claimed.before == tuple(reversed(numbers))
+        numbers.append(claimed.trial.number)
+        give_back(claimed, FailureKind.INTERRUPTED)
 
 
 def test_a_beating_worker_s_trial_is_left_alone(study, claim_next, fall_silent):

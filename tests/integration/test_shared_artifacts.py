@@ -65,7 +65,8 @@ def test_what_is_here_is_read_here(artifacts, write, tmp_path, s3_server):
     artifact_id = write(b"there", copy=False)
     (tmp_path / "here" / artifact_id).write_bytes(b"here")
     s3_server.stop()
-    assert artifacts.open_reader(artifact_id).read() == b"here"
+    with artifacts.open_reader(artifact_id) as opened:
+        assert opened.read() == b"here"
 
 
 def test_what_is_not_here_comes_from_its_study_s_place_and_the_places_are_read_once(artifacts, write, places):
