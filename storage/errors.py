@@ -28,3 +28,7 @@ class PlaceError(StorageError):
 
 class DamagedObjectError(PlaceError):
     """What came from a place is not what was put there."""
+
+
+class MissingPackageError(PlaceError, LocationError):
+    """What speaks to places is not installed: whoever asks for one is told so, whoever only tidies leaves it alone."""

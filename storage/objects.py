@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.address import Address
-from storage.errors import DamagedObjectError, LocationError, PlaceError
+from storage.errors import DamagedObjectError, MissingPackageError, PlaceError
 from storage.explaining import ABSENT, code_of, explained
 
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 30, 3
@@ -194,7 +194,7 @@ class Objects:
             import boto3  # an extra, and half a second: only for who has a place
             from botocore.config import Config
         except ModuleNotFoundError as error:
-            raise LocationError(f"--artifacts {self.address} needs boto3: pip install 'sweep[s3]'") from error
+            raise MissingPackageError(f"--artifacts {self.address} needs boto3: pip install 'sweep[s3]'") from error
         attempts = 1 if self._brief else ATTEMPTS
         settings = Config(
             connect_timeout=CHECK_SECONDS if self._brief else CONNECT_SECONDS,

@@ -204,6 +204,15 @@ def test_a_study_without_a_place_gets_one_and_what_lies_in_the_home_is_copied(ne
     assert copies_of(host, study)["artifacts"] == host.recorded_artifacts()
 
 
+def test_a_confirmation_takes_over_the_weights_of_another_host(new_host, terms, study, url):
+    first, second = new_host("first"), new_host("second")
+    first.run("start", *terms, "--trials", 1, "--artifacts", url)
+    told = second.run("confirm", study, "--seeds", 1)
+    assert [path.name for path in second.home.glob(f"weights/{study}@*/*")] == ["0.weights.npz"]
+    assert f"copied to {url}/{study}-confirm-" in told
+    assert copies_of(second, f"{study}-confirm")["weights"] == {"0.weights.npz"}
+
+
 @pytest.mark.timeout(900)
 def test_a_real_fit_goes_on_at_another_host_epoch_for_epoch_and_is_exported_there(new_host, new_place, study, url):
     terms = ("--family", "isolated", "--dataset", "digits", "--limit", 40, "--batch-size", 32, "--epochs", 3)
@@ -216,7 +225,7 @@ def test_a_real_fit_goes_on_at_another_host_epoch_for_epoch_and_is_exported_ther
     faults = json.dumps({"0": "terminate worker"})
     assert first.start(*command, "--artifacts", url, FAULTY_FITS=faults).wait() == 143
     leave_only_retries(first, study)
-    assert "goes on after epoch 1" in second.run("join", study)
+    assert "goes on after epoch 1" in second.run("join", study, *options[4:])
     (undisturbed,) = [trial for trial in calm.trials() if trial["state"] == "COMPLETE"]
     (resumed,) = [trial for trial in second.trials() if trial["state"] == "COMPLETE"]
     assert resumed["user_attrs"]["resumed_from_epoch"] == 1

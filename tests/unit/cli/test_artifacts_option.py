@@ -155,6 +155,16 @@ def test_without_boto3_it_is_said_what_to_install(sweep, given, nothing_changes,
     assert "pip install 'sweep[s3]'" in outcome.err
 
 
+def test_without_boto3_a_study_can_still_be_looked_at_tidied_and_deleted(sweep, ended, monkeypatch):
+    files, _ = ended
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    assert sweep("show", STUDY, "1").code == 0
+    assert "pip install 'sweep[s3]'" in sweep("gc").err
+    outcome = sweep("delete", STUDY, "--yes")
+    assert outcome.code == 0
+    assert f"What lies at {files.shared} is nobody's now" in outcome.err
+
+
 def test_show_names_the_url_of_a_picture_that_is_not_here(sweep, ended):
     files, path = ended
     url = files.shared.url(path)
