@@ -76,9 +76,10 @@ def up(database, tmp_path):
 
     yield run
     for process in processes:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 @pytest.fixture
@@ -166,13 +167,17 @@ def test_a_service_that_nobody_runs_is_not_healthy(services, free_port):
     assert not run_health_check(services["serve"], free_port)
 
 
-def test_the_same_init_again_changes_nothing_and_another_budget_counts(up, database, tmp_path):
+@pytest.mark.parametrize(("changes", "told"), [({}, False), ({"SWEEP_TRIALS": "9"}, True)], ids=["same", "other"])
+def test_each_up_takes_over_what_changed_and_nothing_else(up, changes, told):
     assert up("init").wait() == 0
+    again = up("init", **changes)
+    assert again.wait() == 0
+    assert ("Changed trials" in again.log.read_text()) is told
+
+
+def test_a_study_that_init_did_not_make_is_not_waited_for_for_ever(up):
     assert up("init").wait() == 0
-    changed = up("init", SWEEP_TRIALS="9")
-    assert changed.wait() == 0
-    assert "Changed" in changed.log.read_text()
-    worker = up("worker", SWEEP_STUDY="isolatd")  # a slip of the pen is not waited for
+    worker = up("worker", SWEEP_STUDY="isolatd")
     _, errors = worker.communicate()
     assert worker.returncode == 2
     assert "Did you mean 'isolated'?" in errors
