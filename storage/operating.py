@@ -69,13 +69,12 @@ def _pace(ask: Ask, silence: str) -> Pace | None:
     )
     if longest is None:
         return None
-    seconds = min(PACE_SECONDS, max(1.0, float(longest)))
     ((finished,),) = ask(
         f"""
         SELECT count(*) AS trials FROM trials {with_or_without("reused_from")} {HEARTBEATS}
         WHERE trials.study_id = :study AND trials.state IN ('COMPLETE', 'PRUNED')
             AND reused_from.trial_id IS NULL AND {silence} <= :seconds
         """,  # noqa: S608
-        seconds=seconds,
+        seconds=PACE_SECONDS,  # not a moment less: the first trial of a young study is a moment older by now
     )
-    return Pace(finished=finished, seconds=seconds)
+    return Pace(finished=finished, seconds=min(PACE_SECONDS, max(1.0, float(longest))))
