@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.composed import ROOT
+from tests.manifests import BUILDS, build_all
 
 
 @pytest.fixture
@@ -29,3 +30,17 @@ def env_file(program, tmp_path):
     """What `make .env` writes in an empty folder."""
     subprocess.run([program("make"), "-f", ROOT / "Makefile", ".env"], cwd=tmp_path, check=True, capture_output=True)
     return tmp_path / ".env"
+
+
+@pytest.fixture(scope="session")
+def built():
+    """The documents of each build of deploy/kubernetes."""
+    return build_all()
+
+
+@pytest.fixture(params=BUILDS)
+def documents(request, built):
+    """The documents of one of them."""
+    if request.param not in built:
+        pytest.skip("There is no kubectl here.")
+    return built[request.param]

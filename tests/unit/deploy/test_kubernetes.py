@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import kubernetes_validate
@@ -12,56 +10,12 @@ import yaml
 
 from sweep.listening import LEAVE_SECONDS as DASHBOARD_SECONDS
 from tests.composed import OWNER, READER, ROOT, WORKER, compose_services
+from tests.manifests import COMPONENT, FOLDER, KUSTOMIZATION, containers, one, pods
 
-FOLDER = ROOT / "deploy" / "kubernetes"
-BUILDS = ("base", "overlays/gpu", "overlays/s3")
 VERSIONS = ("1.31", kubernetes_validate.latest_version())  # podFailurePolicy is stable since the first
-COMPONENT = "app.kubernetes.io/component"
 PROMISE_SECONDS = 10  # a worker that is told to leave is gone
 SIGNALLED, USAGE = [130, 143], [2]  # exit codes, see README.md
 SECRET = "sweep"
-KUSTOMIZATION = "kustomization.yaml"
-
-
-@pytest.fixture(scope="module")
-def built():
-    """The documents of each build; where there is no kubectl, those of the base as they stand."""
-    if shutil.which("kubectl") is None:
-        roles = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "roles"}}  # which kustomize makes
-        files = [path for path in (FOLDER / "base").glob("*.yaml") if path.name != KUSTOMIZATION]
-        return {"base": [roles, *(each for path in files for each in yaml.safe_load_all(path.read_text()) if each)]}
-    found = {}
-    for name in BUILDS:
-        answer = subprocess.run(["kubectl", "kustomize", FOLDER / name], capture_output=True, text=True, check=True)
-        assert answer.stderr == ""  # warnings
-        found[name] = [document for document in yaml.safe_load_all(answer.stdout) if document]
-    return found
-
-
-@pytest.fixture(params=BUILDS)
-def documents(request, built):
-    """The documents of one build."""
-    if request.param not in built:
-        pytest.skip("There is no kubectl here.")
-    return built[request.param]
-
-
-def one(documents, kind, name):
-    (found,) = [each for each in documents if (each["kind"], each["metadata"]["name"]) == (kind, name)]
-    return found
-
-
-def pods(documents):
-    """Names of what makes pods, and the pods' specifications with their labels."""
-    return {
-        each["metadata"]["name"]: each["spec"]["template"]
-        for each in documents
-        if each["kind"] in ("Job", "Deployment", "StatefulSet")
-    }
-
-
-def containers(pod):
-    return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
 def test_every_document_fits_kubernetes_schemas(built):
@@ -186,62 +140,6 @@ def test_selectors_choose_what_they_mean(documents):
             (port,) = spec["ports"]
             (target,) = pods(documents)[document["metadata"]["name"]]["spec"]["containers"]
             assert {"name": port["targetPort"], "containerPort": port["port"]} in target["ports"]
-
-
-def chosen(selector, names):
-    """Which of our pods a policy's selector means."""
-    wanted = set(names)
-    for value in selector.get("matchLabels", {}).values():
-        wanted &= {value}
-    for expression in selector.get("matchExpressions", []):
-        assert (expression["key"], expression["operator"]) == (COMPONENT, "In")
-        wanted &= set(expression["values"])
-    return wanted
-
-
-def ways(documents, direction, peer):
-    """Pairs of pods, and the port between them, that the policies of one direction let through; None: anywhere."""
-    names = set(pods(documents))
-    for document in documents:
-        if document["kind"] != "NetworkPolicy" or direction.title() not in document["spec"]["policyTypes"]:
-            continue
-        for rule in document["spec"].get(direction, []):
-            for port in rule["ports"]:
-                for own in chosen(document["spec"]["podSelector"], names):
-                    for other in rule.get(peer, [{}]):
-                        if "namespaceSelector" in other:
-                            continue
-                        for name in chosen(other["podSelector"], names) if "podSelector" in other else {None}:
-                            yield own, name, port["port"]
-
-
-def test_what_goes_out_goes_in_and_nothing_else(documents):
-    closed = one(documents, "NetworkPolicy", "nothing-else")["spec"]
-    assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    ports = {port["port"] for each in documents if each["kind"] == "Service" for port in each["spec"]["ports"]}
-    out = {(own, other, port) for own, other, port in ways(documents, "egress", "to") if other is not None}
-    into = {(other, own, port) for own, other, port in ways(documents, "ingress", "from")}
-    assert out == {(name, "postgres", 5432) for name in ("init", "worker", "dashboard")}
-    assert out <= into
-    assert {port for _, _, port in into} == ports
-    assert {own for other, own, port in into if port == 8080} == {"dashboard"}
-
-
-def test_with_files_in_a_store_pods_reach_it_and_share_no_volume(built):
-    if "overlays/s3" not in built:
-        pytest.skip("There is no kubectl here.")
-    for name, documents in built.items():
-        reaching = {own for own, other, port in ways(documents, "egress", "to") if (other, port) == (None, 443)}
-        claims = [each for each in documents if each["kind"] == "PersistentVolumeClaim"]
-        told = "SWEEP_ARTIFACTS" in one(documents, "ConfigMap", "study")["data"]
-        if name != "overlays/s3":
-            assert (reaching, len(claims), told) == (set(), 1, False)
-            continue
-        assert (reaching, len(claims), told) == ({"init", "worker", "dashboard"}, 0, True)
-        for pod in reaching:
-            last = pods(documents)[pod]["spec"]["containers"][0]
-            assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= {each["name"] for each in last["env"]}
-            assert {"configMapRef": {"name": "study"}} in last["envFrom"]  # the store's address
 
 
 def test_a_worker_with_a_gpu_uses_the_one_it_was_given(built):
