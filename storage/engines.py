@@ -55,8 +55,8 @@ def make_writing_storage(location: Location) -> RDBStorage:
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
         )
-    if location.sqlite_path is not None:
-        _claim_before_reading(storage)
+        if location.sqlite_path is not None:
+            _claim_before_reading(storage)
     return storage
 
 
@@ -109,6 +109,9 @@ def _claim_before_reading(storage: RDBStorage) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     engine.dispose()  # connections made before the listeners do not obey them
+    # The first one makes the file use a write-ahead log: two that do so at once are told that it is locked.
+    with engine.connect():
+        pass
 
 
 @contextmanager
