@@ -17,6 +17,8 @@ CONNECT_SECONDS = 8  # an unreachable server is reported within ten seconds
 SERVER_CONNECTION = {"connect_timeout": CONNECT_SECONDS, "application_name": "sweep"}
 BUSY_SECONDS = 60  # how long a writer waits for another one on SQLite
 
+INSUFFICIENT_PRIVILEGE = "42501"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+
 DATABASE_ERRORS = (SQLAlchemyError, sqlite3.Error)
 
 
@@ -55,7 +57,7 @@ def database_errors(location: Location) -> Iterator[None]:
 
 def explain(location: Location, error: BaseException) -> StorageError:
     """A database's exception as a StorageError that names the store without its password."""
-    cause = _root_of(error)
+    cause = root_of(error)
     first_line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
     for password in location.passwords:
         first_line = first_line.replace(password, "***")
@@ -65,7 +67,12 @@ def explain(location: Location, error: BaseException) -> StorageError:
     )
 
 
-def _root_of(error: BaseException) -> BaseException:
+def refuses_role(error: BaseException) -> bool:
+    """Whether the database does not let its user do what was asked."""
+    return getattr(root_of(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+
+
+def root_of(error: BaseException) -> BaseException:
     """The driver's own exception below SQLAlchemy's and Optuna's."""
     while (below := getattr(error, "orig", None) or error.__cause__) is not None:
         error = below

@@ -25,6 +25,7 @@ def run() -> None:
 def _explain(error: Exception) -> tuple[int, str]:
     from search_spaces import ConfigurationError, UnknownFamilyError
     from storage import LocationError, StorageError, UnknownStudyError
+    from storage.connecting import refuses_role, root_of
     from storage.engines import OUTAGES
     from sweep.data.source import DataError
     from sweep.errors import UsageError, WorldError
@@ -33,6 +34,8 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2, str(error)
     if isinstance(error, WorldError | StorageError | DataError):
         return 1, str(error)
+    if isinstance(error, OUTAGES) and refuses_role(error):
+        return 1, f"The database refuses this: {root_of(error)}. Use a role that may write (docs/operating.md)."
     if isinstance(error, OUTAGES):
         return 1, f"The store does not answer: {type(error).__name__}. What is stored is safe; run the command again."
     return 1, f"{type(error).__name__}: {error}\nThis is not expected; --verbose shows where it happened."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from storage import Location
 from storage.artifacts import artifacts_folder
+from storage.connecting import root_of
 from storage.plain import open_plain_storage
 from sweep.cli.options import Place
 from sweep.cli.place import location, make_home
@@ -62,7 +63,7 @@ def _log_briefly(where: Location, names: Sequence[str]) -> None:
         def emit(self, record: logging.LogRecord) -> None:
             # The dashboard tells of a failure while it handles it, and Optuna hides what the database said.
             failure = sys.exc_info()[1]
-            told = record.getMessage() if failure is None else str(_root_of(failure))
+            told = record.getMessage() if failure is None else str(root_of(failure))
             line = next(iter(told.strip().splitlines()), "") or type(failure).__name__
             for secret in where.passwords:
                 line = line.replace(secret, "***")
@@ -72,9 +73,3 @@ def _log_briefly(where: Location, names: Sequence[str]) -> None:
         logger = logging.getLogger(name)
         logger.addHandler(OneLine())
         logger.propagate = False
-
-
-def _root_of(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error

@@ -210,10 +210,12 @@ def test_the_owner_creates_and_a_reader_looks_with_our_own_commands(sweep, datab
         assert out
     # In a process of its own: where the database refuses in mid-transaction, Optuna leaves its connection to the end.
     environment = os.environ | {"SWEEP_STORAGE": as_role(database, READER)}
-    command = [Path(sys.executable).parent / "sweep", "delete", STUDY, "--yes"]
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert answer.returncode == 1
-    assert "permission denied" in answer.stderr
+    for changing in (["delete", STUDY, "--yes"], ["stop", STUDY]):
+        command = [Path(sys.executable).parent / "sweep", *changing]
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert answer.returncode == 1
+        assert "permission denied" in answer.stderr
+        assert "does not answer" not in answer.stderr
     status = json.loads(sweep(READER, "status", STUDY, "--json")[1])
     assert (status["trials_wanted"], status["waiting"]) == (7, 10)
 
