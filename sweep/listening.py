@@ -173,7 +173,7 @@ def unusable(address: Address, error: OSError, *, option: str = "--port") -> Wor
         return WorldError(f"Port {address.port} is not for ordinary users. Choose one above 1023 ({option}).")
     return WorldError(
         f"Cannot listen at {address.host}, port {address.port}: {error.strerror}. "
-        "Give an address of this host, such as 127.0.0.1 or 0.0.0.0."
+        f"Give {'--host' if option == '--port' else option} an address of this host, such as 127.0.0.1 or 0.0.0.0."
     )
 
 

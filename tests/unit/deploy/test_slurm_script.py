@@ -16,18 +16,16 @@ URL = "postgresql+psycopg://sweep_worker@db/sweep?sslmode=verify-full&applicatio
 STAND_IN = f"""#!{sys.executable}
 import os, signal, sys
 
-def leave(number, _):
-    print("signal", number, flush=True)
-    os._exit(128 + number)
-
-signal.signal(signal.SIGTERM, leave)
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})  # waited for below: no handler breaks into a print
 print("process", os.getpid(), flush=True)
 print("arguments", *sys.argv[1:], flush=True)
 for name in ("SWEEP_STORAGE", "PGPASSWORD", "SWEEP_HOME", "CUDA_VISIBLE_DEVICES"):
     print(name, os.environ.get(name), flush=True)
 if "ends" in sys.argv:
     sys.exit(int(os.environ["ENDS_WITH"]))
-signal.pause()
+number = signal.sigwait({{signal.SIGTERM}})
+print("signal", int(number), flush=True)
+sys.exit(128 + number)
 """
 
 
