@@ -54,6 +54,7 @@ def files_at(host: Place, study: str):
 
 def await_copy(worker, host, study, number):
     """Wait until a trial's checkpoint is at the place."""
+    worker.await_line(f"trial {number}  epoch")  # by then there is a study
     with files_at(host, study) as files:
         while not files.shared.has(files.checkpoint(number)):
             worker.await_line(f"trial {number}  epoch")
