@@ -108,9 +108,7 @@ def rows(*, quick: bool) -> list[Row]:
             lever=f"search: {ONE_EPOCH}, a yardstick",
             goal=f"more than {DEFAULT}",
             figure=told[ONE_EPOCH],
-            met=None
-            if flops[DEFAULT].value == flops[ONE_EPOCH].value
-            else flops[DEFAULT].value < flops[ONE_EPOCH].value,
+            met=None if flops[DEFAULT] == flops[ONE_EPOCH] else flops[DEFAULT] < flops[ONE_EPOCH],
         ),
     ]
 
