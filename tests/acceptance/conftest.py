@@ -211,7 +211,8 @@ def answer_of() -> Callable[[str, "subprocess.Popen[str]"], Any]:
         while time.monotonic() < deadline:
             with suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"The server ended with {server.wait(timeout=0.2)}")
-            with suppress(ConnectionError, urllib.error.URLError), urllib.request.urlopen(url, timeout=5) as answer:
+            # Refused, or accepted and not answered in time: a service listens while it loads its model.
+            with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
                 return json.load(answer)
         raise AssertionError(f"{url} did not answer within {LINE_SECONDS:.0f} s")
 
