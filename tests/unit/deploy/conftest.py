@@ -19,6 +19,7 @@ def program():
         beside = Path(sys.executable).parent / name
         found = str(beside) if beside.exists() else shutil.which(name)
         if found is None:
+            # Docker's, Kubernetes's and PostgreSQL's programs do not come from PyPI; whoever has none needs none.
             pytest.skip(f"There is no {name} here.")
         return Path(found)
 
@@ -42,5 +43,5 @@ def built():
 def documents(request, built):
     """The documents of one of them."""
     if request.param not in built:
-        pytest.skip("There is no kubectl here.")
+        pytest.skip("There is no kubectl here.")  # which puts overlays together; the base is looked at without it
     return built[request.param]

@@ -144,7 +144,7 @@ def test_selectors_choose_what_they_mean(documents):
 
 def test_a_worker_with_a_gpu_uses_the_one_it_was_given(built):
     if "overlays/gpu" not in built:
-        pytest.skip("There is no kubectl here.")
+        pytest.skip("There is no kubectl here.")  # which puts overlays together
     for name, documents in built.items():
         (worker,) = pods(documents)["worker"]["spec"]["containers"]
         visible = [each["value"] for each in worker["env"] if each["name"] == "CUDA_VISIBLE_DEVICES"]
