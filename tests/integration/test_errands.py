@@ -15,6 +15,7 @@ from sweep.worker import errands as module
 from sweep.worker.calls import Calls
 from sweep.worker.errands import Errands
 from sweep.worker.outage import Outage, Threads
+from tests.leavings import write
 
 SECONDS = 60.0  # for whatever has to happen
 
@@ -63,12 +64,6 @@ def loop(homes, study, monkeypatch):
     yield made
     made.leave_by = time.monotonic()
     made.errands.close()
-
-
-def write(path, content=b"content"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def test_a_file_of_another_home_is_here_when_its_trial_begins(loop, homes):

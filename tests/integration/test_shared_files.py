@@ -8,6 +8,7 @@ from storage.address import Address
 from storage.artifacts import record, record_of_study
 from storage.errors import PlaceError
 from sweep.trial_files import TrialFiles
+from tests.leavings import ask_and_end, write
 
 NAME = "isolated"
 
@@ -33,24 +34,12 @@ def run_trial(study):
     """A trial with these attributes: running, or ended with a value or a state; it leaves files in a home."""
 
     def run(files, ending=None, **attributes):
-        trial = study.ask()
-        for name, value in attributes.items():
-            trial.set_user_attr(name, value)
-        for path in (files.checkpoint(trial.number), files.weights(trial.number)):
+        number = ask_and_end(study, ending, **attributes)
+        for path in (files.checkpoint(number), files.weights(number)):
             files.shared.copy(write(path))
-        if isinstance(ending, float):
-            study.tell(trial, ending)
-        elif ending is not None:
-            study.tell(trial, state=optuna.trial.TrialState[ending])
-        return trial.number
+        return number
 
     return run
-
-
-def write(path, content=b"0123456789"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def test_what_one_home_copies_another_one_fetches(homes, address):

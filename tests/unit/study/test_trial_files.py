@@ -1,10 +1,13 @@
 """Which files of a study's trials are kept, and which go."""
 
+import functools
+
 import optuna
 import pytest
 
 from storage import locate
 from sweep.trial_files import TrialFiles, remove
+from tests.leavings import ask_and_end
 
 
 @pytest.fixture
@@ -25,17 +28,7 @@ def files(tmp_path):
 def run_trial(study):
     """A trial with these attributes: running, or ended with a value or a state."""
 
-    def run(ending=None, **attributes):
-        trial = study.ask()
-        for name, value in attributes.items():
-            trial.set_user_attr(name, value)
-        if isinstance(ending, float):
-            study.tell(trial, ending)
-        elif ending is not None:
-            study.tell(trial, state=optuna.trial.TrialState[ending])
-        return trial.number
-
-    return run
+    return functools.partial(ask_and_end, study)
 
 
 @pytest.fixture
