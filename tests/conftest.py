@@ -95,9 +95,9 @@ def bucket(s3_server: "S3Server", tmp_path: Path) -> "Objects":
     return s3_server.make_bucket(f"test-{abs(hash(tmp_path))}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lasts, its event loop runs in this thread, and asyncio.run() has no place
 def browser() -> "Iterator[Browser]":
-    """The system's Chromium, one for all tests; pages of each test stand in a context of their own."""
+    """The system's Chromium, one for a file's tests; pages of each test stand in a context of their own."""
     if os.environ.get("SWEEP_TESTS_WITHOUT_BROWSER") == "1":
         pytest.skip("SWEEP_TESTS_WITHOUT_BROWSER=1")  # asked for, where no browser can be installed
     names = ("chromium", "chromium-browser", "google-chrome")
