@@ -15,7 +15,7 @@ from storage.address import Address
 from sweep.backbone_weights import WeightsError, find_weights
 from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import FASHION_MNIST, DataReference, load_dataset
-from sweep.data.split import VALIDATION_SHARE, split_dataset
+from sweep.data.split import VALIDATION_SHARE, split_sizes
 from sweep.errors import UsageError, WorldError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
 from sweep.names import nearest
@@ -135,7 +135,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
     if data.data_dir is not None and data.name != FASHION_MNIST:
         raise UsageError(f"--data-dir is for Fashion-MNIST's files; --dataset {data.name} names its own place.")
     dataset = load_dataset(data)
-    split = split_dataset(dataset, seed=seed, limit=limit)
+    images = split_sizes(dataset, limit=limit)
     wanted_weights = request.weights
     if wanted_weights is None and stored is not None and stored.weights in ("imagenet", "none"):
         wanted_weights = stored.weights
@@ -162,7 +162,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         pruner=pruner,
         pruner_settings=stored.pruner_settings
         if same_pruner and stored
-        else pruner_settings(pruner, epochs=epochs, steps=-(-len(split.y_train) // batch_size)),
+        else pruner_settings(pruner, epochs=epochs, steps=-(-images[0] // batch_size)),
         weights=weights,
     )
     if study is not None and stored is not None:
@@ -173,7 +173,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         identity=identity,
         data=data,
         found_data=dataset.source,
-        images=(len(split.y_train), len(split.y_validation), len(split.y_test)),
+        images=images,
         backbone_weights=files,
     )
 

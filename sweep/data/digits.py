@@ -3,7 +3,6 @@
 from typing import Final
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from sweep.data.source import SourceData
 from sweep.data.strata import divide
@@ -15,6 +14,8 @@ _TEST_SEED: Final = 0  # fixed: the test images do not change with a study's see
 
 def read_digits() -> SourceData:
     """Read the 1,797 digits, 8 x 8 pixels, scaled to 0…255; 20 % of each class are test images."""
+    from sklearn.datasets import load_digits  # most of a second: not for who has other images
+
     digits = load_digits()
     pixels = np.rint(digits.images * (255 / _BRIGHTEST)).astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int64)

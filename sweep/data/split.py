@@ -7,7 +7,7 @@ import numpy as np
 
 from sweep.data.dataset import Dataset
 from sweep.data.source import DataError, Images, Labels
-from sweep.data.strata import divide, sample
+from sweep.data.strata import divide, part_size, sample
 
 TEST_SEED: Final = 43  # of the limit's test images: networks of several seeds are compared on the same ones
 VALIDATION_SHARE: Final = 0.1  # of the training images; the report leaves it open, this is usual
@@ -57,12 +57,7 @@ def split_dataset(dataset: Dataset, *, seed: int, limit: int | None) -> Split:
     Raises:
         DataError: If the limit is below the number of classes, or if there are too few images to validate on.
     """
-    if limit is not None and limit < dataset.classes:
-        raise DataError(
-            "--limit is too small: every class needs an image. "
-            f"Expected at least {dataset.classes}, the number of classes of {dataset.name}. "
-            f"Received: {limit}. The smallest limit is {dataset.classes}."
-        )
+    _refuse_too_small(limit, dataset)
     train, validation = divide(dataset.y_train, VALIDATION_SHARE, seed=seed, purpose="validation")
     if limit is not None:
         train = train[sample(dataset.y_train[train], limit, seed=seed)]
@@ -79,3 +74,26 @@ def split_dataset(dataset: Dataset, *, seed: int, limit: int | None) -> Split:
         x_test=x_test,
         y_test=y_test,
     )
+
+
+def split_sizes(dataset: Dataset, *, limit: int | None) -> tuple[int, int, int]:
+    """Training, validation and test images that `split_dataset` gives, without drawing them.
+
+    Raises:
+        DataError: As `split_dataset`.
+    """
+    _refuse_too_small(limit, dataset)
+    validation = part_size(dataset.y_train, VALIDATION_SHARE, purpose="validation")
+    train, test = len(dataset.y_train) - validation, len(dataset.y_test)
+    if limit is not None:
+        return min(train, limit), min(validation, limit), min(test, limit)
+    return train, validation, test
+
+
+def _refuse_too_small(limit: int | None, dataset: Dataset) -> None:
+    if limit is not None and limit < dataset.classes:
+        raise DataError(
+            "--limit is too small: every class needs an image. "
+            f"Expected at least {dataset.classes}, the number of classes of {dataset.name}. "
+            f"Received: {limit}. The smallest limit is {dataset.classes}."
+        )

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
 from sweep.data.source import DataError, Labels
 
@@ -24,6 +23,19 @@ def divide(labels: Labels, share: float, *, seed: int, purpose: str) -> tuple[In
         Indices of the two groups, each ascending, so that a file's order is kept.
 
     Raises:
+        DataError: See `part_size`.
+    """
+    from sklearn.model_selection import train_test_split  # most of a second: not for who only counts
+
+    part_size(labels, share, purpose=purpose)
+    first, second = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
+    return np.sort(first), np.sort(second)
+
+
+def part_size(labels: Labels, share: float, *, purpose: str) -> int:
+    """How many images `divide` gives to the second group.
+
+    Raises:
         DataError: If a class has fewer than two images, or the second group fewer images than there are
             classes.
     """
@@ -35,14 +47,14 @@ def divide(labels: Labels, share: float, *, seed: int, purpose: str) -> tuple[In
             "Expected at least 2 images of each class. "
             f"Received: one image of class {', '.join(map(str, rare))}. Add images, or remove the class."
         )
-    if math.ceil(len(labels) * share) < len(classes):
+    size = math.ceil(len(labels) * share)
+    if size < len(classes):
         smallest = math.floor((len(classes) - 1) / share) + 1
         raise DataError(
             f"Too few images to set {share:.0%} aside for {purpose}. Expected at least {smallest} images for "
             f"{len(classes)} classes. Received: {len(labels)}. Add images, or remove classes."
         )
-    first, second = train_test_split(np.arange(len(labels)), test_size=share, stratify=labels, random_state=seed)
-    return np.sort(first), np.sort(second)
+    return size
 
 
 def sample(labels: Labels, limit: int, *, seed: int) -> Indices:

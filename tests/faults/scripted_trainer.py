@@ -16,15 +16,10 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 
-for name, function in (("datasets", "load_digits"), ("model_selection", "train_test_split")):
-    # It never loads images, and scikit-learn's import would be most of its start.
-    vars(sys.modules.setdefault(f"sklearn.{name}", ModuleType(name)))[function] = None
-
-from sweep.failures import FailureKind  # noqa: E402 - after the stand-ins
-from sweep.messages import EpochEnd, Evaluation, Failure, Job, Ready, Result, Resumed, Stopped  # noqa: E402
-from sweep.trainer.main import Mailbox  # noqa: E402
+from sweep.failures import FailureKind
+from sweep.messages import EpochEnd, Evaluation, Failure, Job, Ready, Result, Resumed, Stopped
+from sweep.trainer.main import Mailbox
 
 PER_CLASS = 100  # images of each class in a made-up evaluation
 LOOK_SECONDS = 0.01  # between two looks for a stop: dozens of these trainers share two cores

@@ -3,7 +3,7 @@ import pytest
 
 from sweep.data.dataset import Dataset
 from sweep.data.source import DataError
-from sweep.data.split import split_dataset
+from sweep.data.split import split_dataset, split_sizes
 from sweep.data.strata import sample
 
 
@@ -46,6 +46,21 @@ def test_a_tenth_of_the_training_images_of_every_class_is_for_validation(make_da
     assert np.array_equal(split.y_train, dataset.y_train[which(split.x_train)])
     assert np.array_equal(split.y_validation, dataset.y_train[which(split.x_validation)])
     assert split.x_test is dataset.x_test
+
+
+@pytest.mark.parametrize("limit", [None, 4, 33, 50, 1000])
+@pytest.mark.parametrize("counts", [([100] * 4, [30] * 4), ([101, 7, 33, 12], [5, 90, 1, 1])])
+def test_the_parts_have_the_sizes_that_are_told_without_drawing_them(make_dataset, counts, limit):
+    dataset = make_dataset(*counts)
+    split = split_dataset(dataset, seed=43, limit=limit)
+    assert split_sizes(dataset, limit=limit) == tuple(map(len, (split.y_train, split.y_validation, split.y_test)))
+
+
+def test_too_small_a_limit_and_too_few_images_are_refused_without_drawing_either(make_dataset):
+    with pytest.raises(DataError, match="--limit is too small"):
+        split_sizes(make_dataset([100] * 4, [30] * 4), limit=3)
+    with pytest.raises(DataError, match="Too few images"):
+        split_sizes(make_dataset([5] * 4, [30] * 4), limit=None)
 
 
 @pytest.mark.parametrize("limit", [None, 50])
