@@ -1,7 +1,6 @@
 """Where the files of trials are kept that Optuna's tools show: its artifacts."""
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -68,11 +67,10 @@ class Artifacts:
         Raises:
             OSError: If it cannot be written.
         """
-        from storage.artifact_store import make_artifact_store  # not for who only looks: it imports Optuna
-
         artifact_id = f"{order:02x}-{self._study}-{number:06x}-{uuid.uuid4().hex[:12]}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        make_artifact_store(self._folder).write(artifact_id, io.BytesIO(content))
+        # As Optuna's file system store does it, which takes a quarter of a second to import, and boto3 with it.
+        self.path(artifact_id).write_bytes(content)
         return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
 
     def write_of_study(self, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
