@@ -70,11 +70,15 @@ def make(location: Location, *, trials: int) -> None:
         drawing = optuna.create_study(direction="maximize", sampler=sampler)
         for number in range(WRITTEN):
             study.add_trial(_trial(drawing, number, chance))
+    if trials > WRITTEN:
+        _copy(location, trials // WRITTEN - 1)
+
+
+def _copy(location: Location, times: int) -> None:
+    """Copy all trials so many times."""
     engine = create_engine(location.url)
     with engine.begin() as connection:
-        copies = (
-            f"WITH RECURSIVE copy(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copy WHERE n < {trials // WRITTEN - 1})"
-        )
+        copies = f"WITH RECURSIVE copy(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copy WHERE n < {times})"
         connection.execute(
             text(
                 f"INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete) {copies} "

@@ -31,6 +31,7 @@ LEAST_STEPS = 140
 RANDOM_ATTEMPTS = 20  # in place of a proposal that is known
 
 IsKnown = Callable[[Mapping[str, Any]], bool]
+Distributions = Mapping[str, BaseDistribution]
 
 
 def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
@@ -50,7 +51,13 @@ def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
 
 
 def make_sampler(
-    name: str, settings: Mapping[str, Any], *, seed: int, draw: int, is_known: IsKnown = lambda _: False
+    name: str,
+    settings: Mapping[str, Any],
+    *,
+    seed: int,
+    draw: int,
+    is_known: IsKnown = lambda _: False,
+    distributions: Distributions | None = None,
 ) -> optuna.samplers.BaseSampler:
     """The sampler of one draw.
 
@@ -63,11 +70,13 @@ def make_sampler(
         seed: The study's.
         draw: Which draw of the study it is, from 1.
         is_known: Whether training with these parameters would repeat a trial; `random` does not ask. Default: never.
+        distributions: Of all parameters that every trial has; None: TPE finds out by looking through all trials.
+            Default: None.
     """
     entropy = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
     if name == "random":
         return optuna.samplers.RandomSampler(seed=entropy)
-    return _NovelTPESampler(is_known, seed=entropy, **settings)
+    return _NovelTPESampler(is_known, distributions, seed=entropy, **settings)
 
 
 class _NovelTPESampler(optuna.samplers.TPESampler):
@@ -77,10 +86,18 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
     again, until the study seems exhausted (docs/performance.md).
     """
 
-    def __init__(self, is_known: IsKnown, *, seed: int, **settings: Any) -> None:
+    def __init__(self, is_known: IsKnown, distributions: Distributions | None, *, seed: int, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
         self._is_known = is_known
+        self._distributions = distributions
         self._chance = optuna.samplers.RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters that are sampled together: all that can vary."""
+        if self._distributions is None:
+            return super().infer_relative_search_space(study, trial)
+        # In Optuna's order, which decides what chance gives to which.
+        return {name: each for name, each in sorted(self._distributions.items()) if not each.single()}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

@@ -68,7 +68,7 @@ def costs_of(location: Location, folder: Path, *, trials: int) -> Costs:
                 began = time.perf_counter()
                 claimed = claim(store, study, space, identity, mark)
                 claims.append(time.perf_counter() - began - samples[-1])
-                assert isinstance(claimed, Claim)
+                assert isinstance(claimed, Claim), claimed
                 study.tell(claimed.trial, 0.5)
         finally:
             SearchSpace.suggest = suggest  # type: ignore[method-assign]

@@ -107,7 +107,12 @@ def claim(
     known = _Known(trials, space, seed, of_study=identity.seed)
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
     study.sampler = make_sampler(
-        identity.sampler, identity.sampler_settings, seed=identity.seed, draw=draw, is_known=known.has
+        identity.sampler,
+        identity.sampler_settings,
+        seed=identity.seed,
+        draw=draw,
+        is_known=known.has,
+        distributions=space.distributions,
     )
     try:
         configuration = space.suggest(trial)

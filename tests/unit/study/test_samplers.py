@@ -66,6 +66,25 @@ def test_where_everything_is_known_something_is_proposed_all_the_same(space, pro
     assert propose_among(lambda _: True).keys() == space.distributions.keys()
 
 
+def test_a_sampler_that_is_told_the_parameters_proposes_what_one_proposes_that_looks_for_them(space):
+    def proposed(distributions):
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+        for number in range(20):
+            trial = study.ask()
+            space.suggest(trial)
+            study.tell(trial, number / 20)
+        found = []
+        for draw in range(21, 26):
+            study.sampler = make_sampler("tpe", SAMPLERS["tpe"], seed=43, draw=draw, distributions=distributions)
+            trial = study.ask()
+            space.suggest(trial)
+            found.append(trial.params)
+            study.tell(trial, 0.5)
+        return found
+
+    assert proposed(space.distributions) == proposed(None)
+
+
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_a_configuration_that_was_repeated_counts_once(space, pruner):
     def proposed(repeats):
