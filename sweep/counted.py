@@ -99,14 +99,18 @@ def tally_of(trials: "Sequence[FrozenTrial]", *, proposals: int) -> Tally:
         failures=_failures(trials),
         failures_in_a_row=_failures([trial for trial in trials if trial.number > last_success]),
         last_proposals=tuple(
-            Proposal(reused="reused_from" in trial.user_attrs, failure=_text(trial, "failure"))
-            for trial in drawn[:proposals]
+            Proposal(reused="reused_from" in trial.user_attrs, failure=failure_of(trial)) for trial in drawn[:proposals]
         ),
     )
 
 
 def _failures(trials: "Sequence[FrozenTrial]") -> Mapping[str | None, int]:
-    return dict(Counter(_text(trial, "failure") for trial in trials if trial.state.name == "FAIL"))
+    return dict(Counter(failure_of(trial) for trial in trials if trial.state.name == "FAIL"))
+
+
+def failure_of(trial: "FrozenTrial") -> str | None:
+    """The kind of a failed trial; None without one, or where it is no text."""
+    return _text(trial, "failure")
 
 
 def _running(trial: "FrozenTrial") -> RunningTrial:

@@ -64,7 +64,7 @@ def standing(trials: "Sequence[FrozenTrial]", budget: Budget, attributes: Mappin
         budget: The rules in force.
         attributes: The study's user attributes.
     """
-    return _judge(tally_of(trials, proposals=MAX_REPEATS), budget, attributes)
+    return standing_by(tally_of(trials, proposals=MAX_REPEATS), budget, attributes)
 
 
 def standing_of(study: "optuna.Study") -> Standing:
@@ -74,10 +74,11 @@ def standing_of(study: "optuna.Study") -> Standing:
 
 def counted_standing(study: CountedStudy) -> Standing:
     """Where a study stands now, whichever way its trials are counted."""
-    return _judge(study.tally(proposals=MAX_REPEATS), read_budget(study), study.user_attrs)
+    return standing_by(study.tally(proposals=MAX_REPEATS), read_budget(study), study.user_attrs)
 
 
-def _judge(tally: Tally, budget: Budget, attributes: Mapping[str, Any]) -> Standing:
+def standing_by(tally: Tally, budget: Budget, attributes: Mapping[str, Any]) -> Standing:
+    """Where a study stands by what its trials come to."""
     now = Standing(
         complete=tally.states["COMPLETE"],
         pruned=tally.states["PRUNED"],

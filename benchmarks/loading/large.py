@@ -15,6 +15,7 @@ from search_spaces.space import SearchSpace
 from storage import open_store
 from storage.plain import open_plain_storage
 from sweep.identity import read_identity
+from sweep.past import Past
 from sweep.worker.claiming import Claim, claim
 from sweep.worker.liveness import WorkerMark
 
@@ -53,7 +54,7 @@ def costs_of(location: Location, folder: Path, *, trials: int) -> Costs:
         assert identity is not None
         study.get_trials(deepcopy=False)
         load = time.perf_counter() - began
-        claims, samples = [], []
+        claims, samples, past = [], [], Past()
         suggest = SearchSpace.suggest
 
         def timed(*arguments, **named):  # type: ignore[no-untyped-def]
@@ -66,7 +67,7 @@ def costs_of(location: Location, folder: Path, *, trials: int) -> Costs:
         try:
             for _ in range(CLAIMS):
                 began = time.perf_counter()
-                claimed = claim(store, study, space, identity, mark)
+                claimed = claim(store, study, space, identity, mark, past=past)
                 claims.append(time.perf_counter() - began - samples[-1])
                 assert isinstance(claimed, Claim), claimed
                 study.tell(claimed.trial, 0.5)

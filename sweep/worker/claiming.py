@@ -1,6 +1,5 @@
 """Claim the next trial: count and ask under the study's lock, suggest after it."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +15,13 @@ from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
 from sweep.kept import attempts_before
+from sweep.past import Past
 from sweep.samplers import make_pruner, make_sampler
-from sweep.standing import CONFIRMS, End, standing
+from sweep.standing import CONFIRMS, End, standing_by
 from sweep.worker.ledger import give_back, write_failure
 from sweep.worker.liveness import WorkerMark
 
 log = logging.getLogger(__name__)
-
-# Failures that the same configuration would meet again.
-LASTING = frozenset({FailureKind.MEMORY, FailureKind.NAN, FailureKind.INVALID, FailureKind.TIME})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +66,7 @@ def claim(
     identity: Identity,
     mark: WorkerMark,
     *,
+    past: Past | None = None,
     trust_heartbeats: bool = True,
 ) -> Claim | Wait | Ended:
     """Claim a waiting trial, or draw a new one, unless the budget is spent or reserved.
@@ -79,23 +77,27 @@ def claim(
         space: Its search space.
         identity: Its terms.
         mark: This worker's mark.
+        past: What this worker's claims before it found in the study. Default: nothing.
         trust_heartbeats: Whether a trial without heartbeats may be given up; not so after an outage of the store,
             when nobody's heartbeats arrived. Default: True.
     """
+    past = past or Past()
     with store.lock(study.study_name):
-        _give_back_lost(store, study, mark, trust_heartbeats=trust_heartbeats)
         trials = study.get_trials(deepcopy=False)
+        if _give_back_lost(store, study, trials, mark, trust_heartbeats=trust_heartbeats):
+            trials = study.get_trials(deepcopy=False)
         # The attributes are read anew: another command may have changed the budget.
         fresh = store.load(study.study_name)
         budget = read_budget(fresh)
-        now = standing(trials, budget, fresh.user_attrs)
+        past.look(trials)
+        now = standing_by(past.tally(), budget, fresh.user_attrs)
         if now.ended not in (None, End.TIMEOUT, End.STOPPED):  # these two belong to earlier runs
             return Ended(reason=now.ended)
         if now.finished + now.running >= budget.trials:
             return Wait()
         if CONFIRMS in fresh.user_attrs and now.waiting == 0:  # nothing is drawn in it
             return Wait()
-        trial = _ask(study, trials)
+        trial = _ask(study, past)
         # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
@@ -104,14 +106,23 @@ def claim(
     seed = attributes.get("seed", identity.seed)
     draw = attributes.get("draw", 0)
     study.pruner = make_pruner(identity.pruner, identity.pruner_settings, epochs=identity.epochs)
-    known = _Known(trials, space, seed, of_study=identity.seed)
+
+    def earlier(configuration: Configuration) -> FrozenTrial | None:
+        return past.trained(configuration.to_dict(), seed, of_study=identity.seed)
+
+    def is_known(params: Mapping[str, Any]) -> bool:
+        try:
+            return earlier(space.from_params(params)) is not None
+        except ConfigurationError:  # no whole configuration
+            return False
+
     # Sampling is lazy: it happens here, outside the lock, with the sampler of this draw.
     study.sampler = make_sampler(
         identity.sampler,
         identity.sampler_settings,
         seed=identity.seed,
         draw=draw,
-        is_known=known.has,
+        is_known=is_known,
         distributions=space.distributions,
     )
     try:
@@ -128,7 +139,7 @@ def claim(
         attributes=attributes,
         budget=budget,
         finished=now.finished,
-        repeat_of=known.trial(configuration),
+        repeat_of=earlier(configuration),
         before=before,
         host_before=next(
             (trials[number].user_attrs.get("host") for number in before[:1] if number < len(trials)), None
@@ -136,65 +147,37 @@ def claim(
     )
 
 
-def _give_back_lost(store: Store, study: optuna.Study, mark: WorkerMark, *, trust_heartbeats: bool) -> None:
-    """Give back the running trials that nobody trains. The caller holds the study's lock."""
-    for lost in store.running_trials(study):
-        worker = lost.user_attrs.get("worker")
+def _give_back_lost(
+    store: Store, study: optuna.Study, trials: list[FrozenTrial], mark: WorkerMark, *, trust_heartbeats: bool
+) -> int:
+    """Give back the running trials that nobody trains; returns how many. The caller holds the study's lock."""
+    lost_trials: list[tuple[optuna.Trial, str]] = []
+    for trial in trials:
+        if trial.state is not TrialState.RUNNING:
+            continue
+        worker = trial.user_attrs.get("worker")
         if worker is None:  # names are given under this lock
             why = "its worker died while it claimed it"
-        elif worker == mark.name and lost.number not in mark.claimed:
+        elif worker == mark.name and trial.number not in mark.claimed:
             why = "the store went away while it was claimed"
         elif mark.is_dead(worker):
             why = "its worker died"
         else:
             continue
+        lost_trials.append((optuna.Trial(study, trial._trial_id), why))
+    known = {lost._trial_id for lost, _ in lost_trials}
+    silent = store.stale_trials(study) if trust_heartbeats else []
+    lost_trials += [(lost, "its worker fell silent") for lost in silent if lost._trial_id not in known]
+    for lost, why in lost_trials:
         give_back(study, lost, FailureKind.INTERRUPTED, why, max_retries=0)
-    for lost in store.stale_trials(study) if trust_heartbeats else ():
-        give_back(study, lost, FailureKind.INTERRUPTED, "its worker fell silent", max_retries=0)
+    return len(lost_trials)
 
 
-def _ask(study: optuna.Study, trials: list[FrozenTrial]) -> optuna.Trial:
+def _ask(study: optuna.Study, past: Past) -> optuna.Trial:
     with without_optuna_warnings():
         trial = study.ask()
     if not {"draw", "baseline", "confirms", "enqueued"} & trial.user_attrs.keys():  # to be sampled
-        drawn = max((known.user_attrs.get("draw", 0) for known in trials), default=0)
-        trial.set_user_attr("draw", drawn + 1)
+        trial.set_user_attr("draw", past.drawn + 1)
     if "attempt" not in trial.user_attrs:
         trial.set_user_attr("attempt", 1)
     return trial
-
-
-class _Known:
-    """The trials that trained a configuration with a seed to an end that would come again, the first of each.
-
-    Args:
-        trials: All trials of the study, ordered by number.
-        space: Its search space.
-        seed: The seed.
-        of_study: The study's, of trials that have none of their own.
-    """
-
-    def __init__(self, trials: list[FrozenTrial], space: SearchSpace, seed: int, *, of_study: int) -> None:
-        self._trials: dict[str, FrozenTrial] = {}
-        self._space = space
-        for trial in trials:
-            # A confirmation is asked for by name, perhaps on a larger machine: what failed is tried again.
-            lasting = trial.user_attrs.get("failure") in LASTING and "confirms" not in trial.user_attrs
-            ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or lasting
-            if ended and trial.user_attrs.get("seed", of_study) == seed:
-                self._trials.setdefault(_text(trial.user_attrs.get("config")), trial)
-
-    def trial(self, configuration: Configuration) -> FrozenTrial | None:
-        """The trial that trained it, or None."""
-        return self._trials.get(_text(configuration.to_dict()))
-
-    def has(self, params: Mapping[str, Any]) -> bool:
-        """Whether a trial trained what a sampler proposes; False where that is not a whole configuration."""
-        try:
-            return self.trial(self._space.from_params(params)) is not None
-        except ConfigurationError:
-            return False
-
-
-def _text(config: Any) -> str:
-    return json.dumps(config, sort_keys=True)

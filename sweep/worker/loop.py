@@ -12,6 +12,7 @@ from sweep.errors import WorldError
 from sweep.estimate import Estimator
 from sweep.failures import FailureKind
 from sweep.messages import Answer, Begun, EpochEnd, FullResult, Progress, Ready, Resumed
+from sweep.past import Past
 from sweep.runs import record_end, stops
 from sweep.standing import End
 from sweep.worker import ledger
@@ -69,6 +70,7 @@ class Worker:
         self._look_after = 0.0  # monotonic seconds
         self._deaths_before_ready = 0
         self._calls = Calls()
+        self._past = Past()  # for the store thread alone
         self._waking = Waking(leave=self._kill_trainers)
 
     def run(self) -> RunEnd:
@@ -222,7 +224,9 @@ class Worker:
         # During an outage nobody's heartbeats arrived: the silent get a full grace period to be heard again.
         trust = self._books.seconds_since_outage() > GRACE_SECONDS
         self._call(
-            lambda: claim(on.store, on.study, on.space, on.identity, self._mark, trust_heartbeats=trust),
+            lambda: claim(
+                on.store, on.study, on.space, on.identity, self._mark, past=self._past, trust_heartbeats=trust
+            ),
             functools.partial(self._claimed, slot),
         )
 

@@ -389,14 +389,14 @@ def test_a_lost_trial_without_parameters_draws_what_it_would_have_drawn(study, c
 
 
 def test_a_retry_that_is_enqueued_between_counting_and_asking_keeps_its_history(study, claim_next, monkeypatch):
-    counted = claiming.standing
+    counted = claiming.standing_by
 
     def count_before_the_retry(*arguments):
         now = counted(*arguments)
         study.enqueue_trial({}, user_attrs={"attempt": 2, "draw": 5})
         return now
 
-    monkeypatch.setattr(claiming, "standing", count_before_the_retry)
+    monkeypatch.setattr(claiming, "standing_by", count_before_the_retry)
     assert history_of(claim_next()) == {"attempt": 2, "draw": 5}
 
 
