@@ -27,7 +27,7 @@ COPIED = {
 }
 
 
-def make(location: Location, *, trials: int) -> None:
+def make(location: Location, *, trials: int, running: int = 0) -> None:
     """Make a study named `isolated` in an empty store.
 
     Writing 10,000 trials through Optuna takes minutes; no reader can tell the copies apart.
@@ -35,6 +35,7 @@ def make(location: Location, *, trials: int) -> None:
     Args:
         location: The store.
         trials: How many; a multiple of 100.
+        running: So many of them, the last ones, run on other hosts. Default: 0.
     """
     space = find_space("isolated")
     chance = np.random.default_rng(1)
@@ -72,6 +73,8 @@ def make(location: Location, *, trials: int) -> None:
             study.add_trial(_trial(drawing, number, chance))
     if trials > WRITTEN:
         _copy(location, trials // WRITTEN - 1)
+    if running:
+        _run_again(location, after=trials - running)
 
 
 def _copy(location: Location, times: int) -> None:
@@ -94,7 +97,18 @@ def _copy(location: Location, times: int) -> None:
                 )
             )
         if location.sqlite_path is None:
+            # The server counts its own numbers only, and gives the next trial one that a copy has.
+            counter = "pg_get_serial_sequence('trials', 'trial_id')"
+            connection.execute(text(f"SELECT setval({counter}, (SELECT max(trial_id) FROM trials))"))
             connection.execute(text("ANALYZE"))  # the server does so by itself, but some minutes later
+    engine.dispose()
+
+
+def _run_again(location: Location, *, after: int) -> None:
+    engine = create_engine(location.url)
+    with engine.begin() as connection:
+        asked = "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE number >= :after"
+        connection.execute(text(asked), {"after": after})
     engine.dispose()
 
 

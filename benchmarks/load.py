@@ -4,7 +4,8 @@
 
 Command, worker and store are the real ones; the trainers sleep and report, and no figures are drawn. First 64 slots in
 8 processes finish 1,000 trials of 10 epochs on PostgreSQL, then 8 slots in 2 processes 200 trials on SQLite. Then
-studies of 100 and of 10,000 trials are claimed from. Nothing else should run on the machine meanwhile.
+studies of 100 and of 10,000 trials are claimed from, and one in which 500 trials run. Nothing else should run on the
+machine meanwhile.
 """
 
 import tempfile
@@ -25,6 +26,7 @@ from storage import Location, locate
 
 RATE, CLAIM_SECONDS, SAMPLE_SECONDS, SLOPE = 5.0, 0.5, 0.3, 2.0  # the goals
 FEW, MANY = 100, 10_000
+RUNNING = 500
 PERCENTILES = (50, 95, 99)
 
 
@@ -35,7 +37,7 @@ def rows(*, quick: bool) -> list[Row]:
     share = 10 if quick else 1
     found: list[Row] = []
     for kind, processes, slots, trials, epoch in (
-        ("PostgreSQL", 8, 8, 1000 // share, 0.5),
+        ("PostgreSQL", 8, 8, 1000 // share, 1.0),
         ("SQLite", 2, 4, 200 // share, 0.1),
     ):
         with _store(kind) as (location, folder):
@@ -47,7 +49,7 @@ def rows(*, quick: bool) -> list[Row]:
             with _store(kind) as (location, folder):
                 costs[trials] = costs_of(location, folder, trials=trials)
         found += _rows_of_costs(kind, costs)
-    return found
+    return [*found, _row_of_running()]
 
 
 @contextmanager
@@ -90,6 +92,21 @@ def _rows_of(name: str, course: Course, *, goal: bool) -> list[Row]:
             met=course.duplicates == course.lost == 0,
         ),
     ]
+
+
+def _row_of_running() -> Row:
+    claims = []
+    for running in (0, RUNNING):
+        with _store("PostgreSQL") as (location, folder):
+            claims.append(costs_of(location, folder, trials=10 * FEW, running=running).claim)
+    none, some = claims
+    return Row(
+        lever=f"PostgreSQL: the next claim while {RUNNING} trials run, without sampling",
+        goal="-",
+        figure=f"{1000 * some:.0f} ms; while none runs {1000 * none:.0f} ms: "
+        f"{1000 * (some - none) / RUNNING:.2f} ms for each that runs",
+        met=None,
+    )
 
 
 def _percentiles(seconds: Sequence[float]) -> str:

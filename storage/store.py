@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import TrialState
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
 
 from storage.connecting import make_brief_engine
@@ -19,8 +19,10 @@ from storage.engines import (
     without_optuna_warnings,
 )
 from storage.errors import StorageError, UnknownStudyError
+from storage.glance import Glance, take_glance
 from storage.location import Location, refuse_unusable_folder
 from storage.locks import advisory_lock, file_lock
+from storage.trial_cache import TrialCache
 
 
 class Store:
@@ -34,7 +36,7 @@ class Store:
     def __init__(self, location: Location, storage: RDBStorage | None) -> None:
         self.location = location
         self._rdb = storage
-        self._storage: BaseStorage | None = None if storage is None else optuna.storages.get_storage(storage)
+        self._storage = None if storage is None else TrialCache(storage)
 
     def __enter__(self) -> "Store":
         return self
@@ -92,6 +94,31 @@ class Store:
             except KeyError:
                 raise UnknownStudyError(name, self.study_names()) from None
 
+    def begin_trial(self, study: optuna.Study) -> optuna.Trial:
+        """Make a running trial without parameters.
+
+        `Study.ask` reads all unfinished trials first, to see whether one waits; who knows that none does is served by
+        this in a fraction of the time.
+        """
+        return optuna.Trial(study, study._storage.create_new_trial(study._study_id))
+
+    def glance(self, study: optuna.Study, *, since: int) -> Glance:
+        """The states of all trials, and of those that have not finished a little more; see `storage.glance`.
+
+        Args:
+            study: The study, opened to be written.
+            since: The first number of the trials that are new.
+        """
+        with storage_errors(self.location), self._writing().engine.connect() as connection:
+            return take_glance(connection, study._study_id, since=since)
+
+    def read_trials(self, study: optuna.Study) -> list[FrozenTrial]:
+        """All trials by number, of those that run what does not change; see `storage.trial_cache`."""
+        if self._storage is None:
+            return []
+        with storage_errors(self.location):
+            return self._storage.read_trials(study._study_id)
+
     def record_heartbeat(self, trial: optuna.Trial) -> None:
         """Say that the worker of a running trial is alive."""
         if self._rdb is not None:
@@ -121,6 +148,11 @@ class Store:
         asked = "SELECT (julianday('now') - 2440587.5) * 86400.0" if sqlite else "SELECT extract(epoch FROM now())"
         with storage_errors(self.location), self._rdb.engine.connect() as connection:
             return float(connection.execute(text(asked)).scalar_one())
+
+    def _writing(self) -> RDBStorage:
+        if self._rdb is None:
+            raise StorageError(f"The store {self.location} was opened for reading only.")
+        return self._rdb
 
     def lock(self, study_name: str) -> AbstractContextManager[None]:
         """The lock of one study, for every process and host that shares this store."""

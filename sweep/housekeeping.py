@@ -102,7 +102,7 @@ def _of_study(study: optuna.Study, files: TrialFiles) -> list[Removable]:
     drafts = [
         path for folder in (files.checkpoint(0).parent, files.weights(0).parent) for path in _within(folder, ".*")
     ]
-    surplus = files.surplus(study, keep=read_budget(study).keep)
+    surplus = files.surplus(lambda: study.get_trials(deepcopy=False), keep=read_budget(study).keep)
     written = {path(trial.number) for trial in _running(study) for path in (files.checkpoint, files.weights)}
     # `.7.npz.123` becomes `7.npz`: only a running trial's draft is still being written.
     left = {path for path in drafts if path.with_name(path.name[1:].rpartition(".")[0]) not in written}

@@ -4,13 +4,13 @@ Optuna stores neither: a study made with one sampler reloads with another.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 # Settings are stored with the study, so that a worker of a later version rebuilds the same search.
 SAMPLERS: dict[str, dict[str, Any]] = {
@@ -58,6 +58,7 @@ def make_sampler(
     draw: int,
     is_known: IsKnown = lambda _: False,
     distributions: Distributions | None = None,
+    trials: Sequence[FrozenTrial] | None = None,
 ) -> optuna.samplers.BaseSampler:
     """The sampler of one draw.
 
@@ -72,11 +73,13 @@ def make_sampler(
         is_known: Whether training with these parameters would repeat a trial; `random` does not ask. Default: never.
         distributions: Of all parameters that every trial has; None: TPE finds out by looking through all trials.
             Default: None.
+        trials: The study's, as whoever asks has just read them; None: TPE reads them from the storage, each time all
+            that run. Default: None.
     """
     entropy = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
     if name == "random":
         return optuna.samplers.RandomSampler(seed=entropy)
-    return _NovelTPESampler(is_known, distributions, seed=entropy, **settings)
+    return _NovelTPESampler(is_known, distributions, trials, seed=entropy, **settings)
 
 
 class _NovelTPESampler(optuna.samplers.TPESampler):
@@ -86,10 +89,19 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
     again, until the study seems exhausted (docs/performance.md).
     """
 
-    def __init__(self, is_known: IsKnown, distributions: Distributions | None, *, seed: int, **settings: Any) -> None:
+    def __init__(
+        self,
+        is_known: IsKnown,
+        distributions: Distributions | None,
+        trials: Sequence[FrozenTrial] | None,
+        *,
+        seed: int,
+        **settings: Any,
+    ) -> None:
         super().__init__(seed=seed, **settings)
         self._is_known = is_known
         self._distributions = distributions
+        self._trials = trials
         self._chance = optuna.samplers.RandomSampler(seed=seed)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -103,7 +115,7 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Sample with TPE; at random if that is known, and something known if all of that is, too."""
-        proposal = super().sample_relative(_without_repeats(study), trial, search_space)
+        proposal = super().sample_relative(self._shown(study), trial, search_space)
         for _ in range(RANDOM_ATTEMPTS):
             if not proposal or not self._is_known(proposal):  # empty: TPE has too few trials, and leaves it to chance
                 break
@@ -117,24 +129,31 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Sample one parameter where there are too few trials for all of them together."""
-        return super().sample_independent(_without_repeats(study), trial, param_name, param_distribution)
+        return super().sample_independent(self._shown(study), trial, param_name, param_distribution)
 
-
-def _without_repeats(study: optuna.Study) -> optuna.Study:
-    return cast(optuna.Study, _WithoutRepeats(study))
+    def _shown(self, study: optuna.Study) -> optuna.Study:
+        return cast(optuna.Study, _WithoutRepeats(study, self._trials))
 
 
 class _WithoutRepeats:
     """A study whose repeats a sampler does not see."""
 
-    def __init__(self, study: optuna.Study) -> None:
+    def __init__(self, study: optuna.Study, trials: Sequence[FrozenTrial] | None) -> None:
         self._study = study
+        self._trials = trials
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
-    def _get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:
-        return [trial for trial in self._study._get_trials(*args, **kwargs) if "reused_from" not in trial.user_attrs]
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        trials = self._trials
+        if trials is None:
+            trials = self._study._get_trials(deepcopy, states, use_cache)
+        elif states is not None:
+            trials = [trial for trial in trials if trial.state in states]
+        return [trial for trial in trials if "reused_from" not in trial.user_attrs]
 
 
 def make_pruner(name: str, settings: Mapping[str, Any], *, epochs: int) -> optuna.pruners.BasePruner:

@@ -1,7 +1,7 @@
 """What trials leave on this host's disk: checkpoints while they train, weights and artifacts when they are done."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from sweep.shared_files import ARTIFACTS, SharedFiles
 
 if TYPE_CHECKING:  # who only measures files does without Optuna, which takes long to import
     import optuna
+    from optuna.trial import FrozenTrial
 
 CHECKPOINT_SUFFIX = ".npz"
 WEIGHTS_SUFFIX = ".weights.npz"
@@ -67,19 +68,19 @@ class TrialFiles:
         """The weights of what is no trial; no rule removes them."""
         return self._weights / f"{name}{WEIGHTS_SUFFIX}"
 
-    def surplus(self, study: "optuna.Study", *, keep: int) -> list[Path]:
+    def surplus(self, read_trials: "Callable[[], Iterable[FrozenTrial]]", *, keep: int) -> list[Path]:
         """Files that no rule keeps.
 
         Checkpoints are kept for trials that run, or that a waiting or running trial retries; weights for reported
         experiments and the best `keep` trials. A running trial's weights are on their way, and are left alone.
 
         Args:
-            study: The study.
+            read_trials: Reads all trials of the study.
             keep: Best trials whose weights are kept.
         """
         # Listed before the trials are read: a file that a trial claimed meanwhile writes is not in the list.
         checkpoints, weights = _files_in(self._checkpoints), _files_in(self._weights)
-        kept = kept_numbers(study.get_trials(deepcopy=False), keep=keep)
+        kept = kept_numbers(read_trials(), keep=keep)
         return [
             *(path for path in checkpoints if number_of(path) not in kept.checkpoints | {None}),
             *(path for path in weights if number_of(path) not in kept.weights | {None}),

@@ -44,9 +44,9 @@ class Costs:
     dashboard: float
 
 
-def costs_of(location: Location, folder: Path, *, trials: int) -> Costs:
-    """Make a study of so many trials in an empty store, and claim some more."""
-    large_study.make(location, trials=trials)
+def costs_of(location: Location, folder: Path, *, trials: int, running: int = 0) -> Costs:
+    """Make a study of so many trials in an empty store, of which some run elsewhere, and claim some more."""
+    large_study.make(location, trials=trials, running=running)
     began = time.perf_counter()
     with open_store(location, write=True) as store, WorkerMark(folder / "workers") as mark:
         study = store.load(large_study.NAME)

@@ -1,8 +1,8 @@
-"""Claim the next trial: count and ask under the study's lock, suggest after it."""
+"""Claim the next trial: read before the study's lock, count and ask under it, suggest after it."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -10,7 +10,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Configuration, ConfigurationError, SearchSpace
 from storage import Store
+from storage.counting import STATES
 from storage.engines import without_optuna_warnings
+from storage.glance import Glance
 from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
@@ -82,22 +84,28 @@ def claim(
             when nobody's heartbeats arrived. Default: True.
     """
     past = past or Past()
+    # What takes long is read before others have to wait for it; what may have changed since is looked at again.
+    trials = store.read_trials(study)
     with store.lock(study.study_name):
-        trials = study.get_trials(deepcopy=False)
-        if _give_back_lost(store, study, trials, mark, trust_heartbeats=trust_heartbeats):
-            trials = study.get_trials(deepcopy=False)
+        glance = store.glance(study, since=_first_unnamed(trials))
+        if _give_back_lost(store, study, glance, mark, trust_heartbeats=trust_heartbeats):
+            trials = store.read_trials(study)
+            glance = store.glance(study, since=_first_unnamed(trials))
         # The attributes are read anew: another command may have changed the budget.
         fresh = store.load(study.study_name)
+        attributes_of_study = fresh.user_attrs
         budget = read_budget(fresh)
         past.look(trials)
-        now = standing_by(past.tally(), budget, fresh.user_attrs)
+        tally = replace(past.tally(), states=dict.fromkeys(STATES, 0) | glance.states)
+        now = standing_by(tally, budget, attributes_of_study)
         if now.ended not in (None, End.TIMEOUT, End.STOPPED):  # these two belong to earlier runs
             return Ended(reason=now.ended)
         if now.finished + now.running >= budget.trials:
             return Wait()
-        if CONFIRMS in fresh.user_attrs and now.waiting == 0:  # nothing is drawn in it
+        if CONFIRMS in attributes_of_study and now.waiting == 0:  # nothing is drawn in it
             return Wait()
-        trial = _ask(study, past)
+        drawn = max(past.drawn, *(each.draw for each in glance.trials), 0)
+        trial = _ask(store, study, draw=drawn + 1, waiting=now.waiting)
         # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
@@ -124,6 +132,7 @@ def claim(
         draw=draw,
         is_known=is_known,
         distributions=space.distributions,
+        trials=trials,
     )
     try:
         configuration = space.suggest(trial)
@@ -148,23 +157,22 @@ def claim(
 
 
 def _give_back_lost(
-    store: Store, study: optuna.Study, trials: list[FrozenTrial], mark: WorkerMark, *, trust_heartbeats: bool
+    store: Store, study: optuna.Study, glance: Glance, mark: WorkerMark, *, trust_heartbeats: bool
 ) -> int:
     """Give back the running trials that nobody trains; returns how many. The caller holds the study's lock."""
     lost_trials: list[tuple[optuna.Trial, str]] = []
-    for trial in trials:
-        if trial.state is not TrialState.RUNNING:
+    for trial in glance.trials:
+        if not trial.is_running:
             continue
-        worker = trial.user_attrs.get("worker")
-        if worker is None:  # names are given under this lock
+        if trial.worker is None:  # names are given under this lock
             why = "its worker died while it claimed it"
-        elif worker == mark.name and trial.number not in mark.claimed:
+        elif trial.worker == mark.name and trial.number not in mark.claimed:
             why = "the store went away while it was claimed"
-        elif mark.is_dead(worker):
+        elif mark.is_dead(trial.worker):
             why = "its worker died"
         else:
             continue
-        lost_trials.append((optuna.Trial(study, trial._trial_id), why))
+        lost_trials.append((optuna.Trial(study, trial.trial_id), why))
     known = {lost._trial_id for lost, _ in lost_trials}
     silent = store.stale_trials(study) if trust_heartbeats else []
     lost_trials += [(lost, "its worker fell silent") for lost in silent if lost._trial_id not in known]
@@ -173,11 +181,17 @@ def _give_back_lost(
     return len(lost_trials)
 
 
-def _ask(study: optuna.Study, past: Past) -> optuna.Trial:
+def _first_unnamed(trials: Sequence[FrozenTrial]) -> int:
+    """The first trial that may have been given a draw, and may have ended, since these were read."""
+    begun = (trial.number for trial in trials if trial.state is TrialState.RUNNING and not trial.params)
+    return min(begun, default=len(trials))
+
+
+def _ask(store: Store, study: optuna.Study, *, draw: int, waiting: int) -> optuna.Trial:
     with without_optuna_warnings():
-        trial = study.ask()
+        trial = study.ask() if waiting else store.begin_trial(study)
     if not {"draw", "baseline", "confirms", "enqueued"} & trial.user_attrs.keys():  # to be sampled
-        trial.set_user_attr("draw", past.drawn + 1)
+        trial.set_user_attr("draw", draw)
     if "attempt" not in trial.user_attrs:
         trial.set_user_attr("attempt", 1)
     return trial

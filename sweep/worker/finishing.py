@@ -2,10 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial
 
 from storage.artifacts import ArtifactRecord, record
 from sweep import evidence, showcase
@@ -20,6 +21,7 @@ from sweep.worker.slots import Work
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 10.0  # at least, between two looks of the dashboard's study page
+TIDY_SECONDS = 10.0  # at least, between two looks for files that nothing needs: each reads all trials that run
 
 Call = Callable[[Callable[[], Any], Callable[[Any], None]], None]
 
@@ -34,6 +36,7 @@ class Finishing:
         errands: Removes copies that nothing needs.
         draw: Queues a call that needs no store, likewise: figures take a second.
         show: Queues a call apart from both: no trial's end waits for the study's page.
+        read_trials: Reads all trials of the study, in a call on the store.
         note: Says something worth a line.
     """
 
@@ -46,6 +49,7 @@ class Finishing:
         errands: Errands,
         draw: Call,
         show: Call,
+        read_trials: Callable[[], Sequence[FrozenTrial]],
         note: Callable[[str], None],
     ) -> None:
         self._on = assignment
@@ -54,9 +58,11 @@ class Finishing:
         self._errands = errands
         self._draw = draw
         self._show = show
+        self._read_trials = read_trials
         self._note = note
         self._untold: set[int] = set()  # trials that ended, and whose figures are being drawn
         self._refresh_after = 0.0  # monotonic seconds
+        self._tidy_after = 0.0  # likewise
         self._is_prepared = False
 
     def prepare(self, subject: evidence.Subject | None) -> None:
@@ -138,7 +144,7 @@ class Finishing:
 
             def copied() -> None:
                 self._call(end, ended)
-                self._call(self._tidy, self._tidied)
+                self._have_tidied(is_last=False)
                 if time.monotonic() >= self._refresh_after:
                     self._call(lambda: None, lambda _: self.refresh())  # once the end is told
 
@@ -160,14 +166,21 @@ class Finishing:
         self._show(show, lambda _: None)
 
     def sweep_up(self) -> None:
-        """Remove artifacts that died with a worker before any trial had them."""
+        """Remove what the last trials left, and artifacts that died with a worker before any trial had them."""
 
         def sweep() -> None:
             orphans = self._on.files.artifacts.orphans(self._on.study)
             remove(orphans)
             self._errands.remove(orphans)
 
+        self._have_tidied(is_last=True)
         self._call(sweep, lambda _: None)
+
+    def _have_tidied(self, *, is_last: bool) -> None:
+        if not is_last and self._on.disk_limit is None and time.monotonic() < self._tidy_after:
+            return
+        self._tidy_after = time.monotonic() + TIDY_SECONDS
+        self._call(self._tidy, self._tidied)
 
     def _tidy(self) -> str | None:
         """Remove the checkpoint of a trial that ended, and weights that are no longer among the best.
@@ -176,7 +189,7 @@ class Finishing:
             What else had to go to keep within the disk's limit, or None.
         """
         on = self._on
-        remove(on.files.surplus(on.study, keep=read_budget(on.study).keep))
+        remove(on.files.surplus(self._read_trials, keep=read_budget(on.study).keep))
         if on.disk_limit is None:
             return None
         expendable = on.files.expendable(on.study)

@@ -98,6 +98,7 @@ class Worker:
             errands=self._errands,
             draw=functools.partial(self._aside, self._drawing),
             show=functools.partial(self._aside, self._showing),
+            read_trials=lambda: self._on.store.read_trials(self._on.study),
             note=self._observer.note,
         )
         self._outcomes = Outcomes(

@@ -179,6 +179,70 @@ def test_eight_processes_finish_exactly_what_the_budget_allows_and_draw_what_one
     assert drawn == {draw: params_of_draw(draw) for draw in range(1, TRIALS - len(REPORTED) + 1)}
 
 
+@pytest.fixture
+def between(store, monkeypatch):
+    """Have something happen once, after a claim has read the trials and before it has the study's lock."""
+
+    def have(happen):
+        lock, pending = store.lock, [happen]
+
+        def late_lock(name):
+            if pending:
+                pending.pop()()
+            return lock(name)
+
+        monkeypatch.setattr(store, "lock", late_lock)
+
+    return have
+
+
+def test_a_draw_that_another_worker_made_while_this_one_waited_for_the_lock_is_not_made_again(
+    study, claim_next, between
+):
+    change_budget(study, BudgetChange(trials=9))
+    others = []
+    between(lambda: others.append(claim_next()))
+    ours = claim_next()
+    assert [each.attributes["draw"] for each in (*others, ours)] == [1, 2]
+
+
+def test_a_draw_of_a_trial_that_was_seen_before_it_had_one_and_ended_meanwhile_is_not_made_again(
+    store, study, claim_next, between
+):
+    change_budget(study, BudgetChange(trials=9))
+    theirs = store.begin_trial(study)
+    theirs.set_user_attr("worker", "elsewhere.1.0123456789ab")
+
+    def draw_and_end():
+        theirs.set_user_attr("draw", 1)
+        study.tell(theirs, 0.5)
+
+    between(draw_and_end)
+    assert claim_next().attributes["draw"] == 2
+
+
+def test_a_trial_that_another_worker_began_meanwhile_takes_its_place_in_the_budget(study, claim_next, between):
+    change_budget(study, BudgetChange(trials=1))
+    others = []
+    between(lambda: others.append(claim_next()))
+    assert claim_next() == Wait()
+    between(lambda: study.tell(others[0].trial, 0.5))
+    assert claim_next() == Ended(reason=End.TRIALS)
+    assert len(study.get_trials()) == 1
+
+
+def test_a_trial_that_another_worker_finished_meanwhile_counts(study, claim_next, between):
+    change_budget(study, BudgetChange(trials=2))
+    between(lambda: study.tell(claim_next().trial, 0.5))
+    assert claim_next().finished == 1
+
+
+def test_a_trial_that_is_enqueued_meanwhile_goes_first(study, claim_next, between):
+    change_budget(study, BudgetChange(trials=9))
+    between(lambda: study.enqueue_trial(SPACE.to_params(REPORTED[0]), user_attrs={"baseline": "isolated-1"}))
+    assert claim_next().attributes["baseline"] == "isolated-1"
+
+
 def test_a_worker_waits_while_the_last_trial_runs_elsewhere(study, claim_next):
     change_budget(study, BudgetChange(trials=1))
     running = claim_next()
@@ -388,7 +452,7 @@ def test_a_lost_trial_without_parameters_draws_what_it_would_have_drawn(study, c
     assert claimed.trial.params == params_of_draw(1)
 
 
-def test_a_retry_that_is_enqueued_between_counting_and_asking_keeps_its_history(study, claim_next, monkeypatch):
+def test_a_retry_that_is_enqueued_between_counting_and_asking_is_next_with_its_history(study, claim_next, monkeypatch):
     counted = claiming.standing_by
 
     def count_before_the_retry(*arguments):
@@ -396,7 +460,9 @@ def test_a_retry_that_is_enqueued_between_counting_and_asking_keeps_its_history(
         study.enqueue_trial({}, user_attrs={"attempt": 2, "draw": 5})
         return now
 
-    monkeypatch.setattr(claiming, "standing_by", count_before_the_retry)
+    with monkeypatch.context() as patch:
+        patch.setattr(claiming, "standing_by", count_before_the_retry)
+        assert history_of(claim_next()) == {"attempt": 1, "draw": 1}
     assert history_of(claim_next()) == {"attempt": 2, "draw": 5}
 
 

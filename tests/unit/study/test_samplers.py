@@ -1,5 +1,6 @@
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from sweep.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler, pruner_settings
 
@@ -66,23 +67,36 @@ def test_where_everything_is_known_something_is_proposed_all_the_same(space, pro
     assert propose_among(lambda _: True).keys() == space.distributions.keys()
 
 
-def test_a_sampler_that_is_told_the_parameters_proposes_what_one_proposes_that_looks_for_them(space):
-    def proposed(distributions):
-        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
-        for number in range(20):
-            trial = study.ask()
-            space.suggest(trial)
+def proposed_in(space, *, distributions=None, given=False):
+    """What is proposed in a study of twenty trials, of which some were pruned and some run."""
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+    for number in range(20):
+        trial = study.ask()
+        space.suggest(trial)
+        trial.report(number / 20, 1)
+        if number % 5 == 1:
+            study.tell(trial, state=TrialState.PRUNED)
+        elif number % 5:
             study.tell(trial, number / 20)
-        found = []
-        for draw in range(21, 26):
-            study.sampler = make_sampler("tpe", SAMPLERS["tpe"], seed=43, draw=draw, distributions=distributions)
-            trial = study.ask()
-            space.suggest(trial)
-            found.append(trial.params)
-            study.tell(trial, 0.5)
-        return found
+    found = []
+    for draw in range(21, 26):
+        trials = study.get_trials(deepcopy=False) if given else None
+        study.sampler = make_sampler(
+            "tpe", SAMPLERS["tpe"], seed=43, draw=draw, distributions=distributions, trials=trials
+        )
+        trial = study.ask()
+        space.suggest(trial)
+        found.append(trial.params)
+        study.tell(trial, 0.5)
+    return found
 
-    assert proposed(space.distributions) == proposed(None)
+
+def test_a_sampler_that_is_told_the_parameters_proposes_what_one_proposes_that_looks_for_them(space):
+    assert proposed_in(space, distributions=space.distributions) == proposed_in(space)
+
+
+def test_a_sampler_that_is_given_the_trials_proposes_what_one_proposes_that_reads_them(space):
+    assert proposed_in(space, given=True) == proposed_in(space)
 
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])

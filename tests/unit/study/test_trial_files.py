@@ -41,7 +41,7 @@ def surplus(study, files):
                 write(path)
         for draft in drafts:
             write(files.checkpoint(0).with_name(draft))
-        return {path.name for path in files.surplus(study, keep=keep)}
+        return {path.name for path in files.surplus(study.get_trials, keep=keep)}
 
     return names
 
@@ -116,7 +116,7 @@ def test_the_weights_of_a_confirmation_are_kept_however_bad(run_trial, surplus):
 def test_files_of_what_is_no_trial_are_neither_surplus_nor_expendable(study, files, run_trial):
     run_trial(0.9)
     named = [write(files.named_checkpoint("full")), write(files.named_weights("full"))]
-    assert files.surplus(study, keep=0) == []
+    assert files.surplus(study.get_trials, keep=0) == []
     assert not files.expendable(study).keys() & set(named)
     assert files.size() == 20
     files.delete()
@@ -150,7 +150,7 @@ def test_a_file_of_no_trial_goes(run_trial, surplus):
 
 
 def test_without_folders_nothing_is_surplus_and_nothing_is_used(study, files):
-    assert files.surplus(study, keep=3) == []
+    assert files.surplus(study.get_trials, keep=3) == []
     assert files.size() == 0
     files.delete()
 
