@@ -4,9 +4,9 @@ Optuna keeps the finished trials and reads the others whole at every look: two m
 for 500 of them.
 """
 
+import itertools
 from collections.abc import Collection
 
-from optuna.storages import RDBStorage
 from optuna.storages._cached_storage import _CachedStorage, _StudyInfo
 from optuna.trial import FrozenTrial, TrialState
 
@@ -15,15 +15,7 @@ UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
 class TrialCache(_CachedStorage):
-    """What Optuna makes of an `RDBStorage`, with one more way to read.
-
-    Args:
-        backend: The storage.
-    """
-
-    def __init__(self, backend: RDBStorage) -> None:
-        super().__init__(backend)
-        self._seen: dict[int, int] = {}  # by study, the last row of which nothing before is unknown
+    """What Optuna makes of an `RDBStorage`, with one more way to read."""
 
     def read_trials(self, study_id: int) -> list[FrozenTrial]:
         """All trials by number; one that runs is as it was when its parameters were first seen.
@@ -32,26 +24,25 @@ class TrialCache(_CachedStorage):
         """
         with self._lock:
             info = self._studies.setdefault(study_id, _StudyInfo())
-            last = max(self._seen.get(study_id, -1), info.last_finished_trial_id)
+            last = info.last_finished_trial_id
 
-            def read(states: Collection[TrialState], known: set[int]) -> dict[int, FrozenTrial]:
-                return {trial.number: trial for trial in self._backend._get_trials(study_id, states, known, last)}
+            def read(states: Collection[TrialState], rows: set[int]) -> dict[int, FrozenTrial]:
+                return {trial.number: trial for trial in self._backend._get_trials(study_id, states, rows, last)}
 
             number_of = self._trial_id_to_study_id_and_number
             settled = {row for row in info.unfinished_trial_ids if _is_settled(info.trials[number_of[row][1]])}
             # In this order: one that ends between the two is seen in the second.
             found = read(UNFINISHED, info.unfinished_trial_ids - settled) | read(FINISHED, info.unfinished_trial_ids)
-            count = len(info.trials)
-            while count in found:
-                count += 1
+            known = info.trials.keys() | found.keys()
+            count = next(number for number in itertools.count() if number not in known)
             # Those after a gap came after the first of the two, as did the one that is missing: left to the next look.
             kept = [found[number] for number in sorted(found) if number < count]
             self._add_trials_to_cache(study_id, kept)
             finished = {trial._trial_id for trial in kept if trial.state.is_finished()}
             info.unfinished_trial_ids |= {trial._trial_id for trial in kept} - finished
             info.unfinished_trial_ids -= finished
-            info.last_finished_trial_id = max({info.last_finished_trial_id} | finished)
-            self._seen[study_id] = max([last, *(trial._trial_id for trial in kept)])
+            # Of the rows up to this one, Optuna reads those again that are among the unfinished.
+            info.last_finished_trial_id = max([last, *(trial._trial_id for trial in kept)])
             return [info.trials[number] for number in range(count)]
 
 

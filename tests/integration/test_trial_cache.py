@@ -104,3 +104,12 @@ def test_a_trial_that_began_and_ended_between_the_two_looks_waits_for_the_one_be
         patch.setattr(backend, "_get_trials", late)
         assert store.read_trials(study) == []
     assert [trial.state.name for trial in store.read_trials(study)] == ["RUNNING", "COMPLETE"]
+
+
+def test_trials_that_others_began_before_one_of_ours_are_found(location, store, study):
+    with open_store(location, write=True) as elsewhere:
+        theirs = elsewhere.load(study.study_name)
+        for _ in range(3):
+            elsewhere.begin_trial(theirs)
+            store.begin_trial(study)
+    assert [trial.number for trial in store.read_trials(study)] == list(range(6))
