@@ -6,13 +6,20 @@ import urllib.request
 from prometheus_client.parser import text_string_to_metric_families
 
 
+def scraped(url):
+    """What Prometheus would read, by name."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
+
+
 def test_a_worker_tells_prometheus_how_its_study_stands(place, terms, study):
     place.script(default="slow")
     worker = place.start("start", *terms, "--trials", 12, "--metrics-port", 0)
     url = worker.await_line("Answers Prometheus at ").split()[-1]
-    worker.await_line("trial 0  epoch 1")
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        families = {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
+    worker.await_line("trial 0  epoch")
+    # A line comes before the store has it, on a busy machine long before.
+    while not (families := scraped(url))["sweep_host_running"].samples:
+        worker.await_line("trial 0  epoch")
     assert {sample.labels["study"] for sample in families["sweep_trials"].samples} == {study}
     states = {sample.labels["state"]: sample.value for sample in families["sweep_trials"].samples}
     assert states == {"complete": 0, "pruned": 0, "running": 1, "waiting": 9, "failed": 0}
