@@ -18,7 +18,7 @@ class TrialCache(_CachedStorage):
     """What Optuna makes of an `RDBStorage`, with one more way to read."""
 
     def read_trials(self, study_id: int) -> list[FrozenTrial]:
-        """All trials by number; one that runs is as it was when its parameters were first seen.
+        """All trials by number; one that runs is as it was when it was first seen with its configuration.
 
         What has finished is shared with `get_all_trials`, which reads the others anew.
         """
@@ -30,7 +30,7 @@ class TrialCache(_CachedStorage):
                 return {trial.number: trial for trial in self._backend._get_trials(study_id, states, rows, last)}
 
             number_of = self._trial_id_to_study_id_and_number
-            settled = {row for row in info.unfinished_trial_ids if _is_settled(info.trials[number_of[row][1]])}
+            settled = {row for row in info.unfinished_trial_ids if is_settled(info.trials[number_of[row][1]])}
             # In this order: one that ends between the two is seen in the second.
             found = read(UNFINISHED, info.unfinished_trial_ids - settled) | read(FINISHED, info.unfinished_trial_ids)
             known = info.trials.keys() | found.keys()
@@ -46,6 +46,9 @@ class TrialCache(_CachedStorage):
             return [info.trials[number] for number in range(count)]
 
 
-def _is_settled(trial: FrozenTrial) -> bool:
-    """Whether nothing changes, before the trial ends, that those who look at it from outside need."""
-    return trial.state is TrialState.RUNNING and bool(trial.params)
+def is_settled(trial: FrozenTrial) -> bool:
+    """Whether nothing changes, before the trial ends, that those who look at it from outside need.
+
+    Its configuration is written when it has all its parameters: one that is seen between two of them is read again.
+    """
+    return trial.state is TrialState.RUNNING and "config" in trial.user_attrs

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, ConfigurationError, SearchSpace
 from storage import Store
 from storage.counting import STATES
 from storage.engines import without_optuna_warnings
 from storage.glance import Glance
+from storage.trial_cache import is_settled
 from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
@@ -87,10 +88,10 @@ def claim(
     # What takes long is read before others have to wait for it; what may have changed since is looked at again.
     trials = store.read_trials(study)
     with store.lock(study.study_name):
-        glance = store.glance(study, since=_first_unnamed(trials))
+        glance = store.glance(study, since=_first_unsettled(trials))
         if _give_back_lost(store, study, glance, mark, trust_heartbeats=trust_heartbeats):
             trials = store.read_trials(study)
-            glance = store.glance(study, since=_first_unnamed(trials))
+            glance = store.glance(study, since=_first_unsettled(trials))
         # The attributes are read anew: another command may have changed the budget.
         fresh = store.load(study.study_name)
         attributes_of_study = fresh.user_attrs
@@ -104,7 +105,7 @@ def claim(
             return Wait()
         if CONFIRMS in attributes_of_study and now.waiting == 0:  # nothing is drawn in it
             return Wait()
-        drawn = max(past.drawn, *(each.draw for each in glance.trials), 0)
+        drawn = max([past.drawn, *(each.draw for each in glance.trials)])
         trial = _ask(store, study, draw=drawn + 1, waiting=now.waiting)
         # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
@@ -181,10 +182,10 @@ def _give_back_lost(
     return len(lost_trials)
 
 
-def _first_unnamed(trials: Sequence[FrozenTrial]) -> int:
+def _first_unsettled(trials: Sequence[FrozenTrial]) -> int:
     """The first trial that may have been given a draw, and may have ended, since these were read."""
-    begun = (trial.number for trial in trials if trial.state is TrialState.RUNNING and not trial.params)
-    return min(begun, default=len(trials))
+    unsettled = (trial.number for trial in trials if not (trial.state.is_finished() or is_settled(trial)))
+    return min(unsettled, default=len(trials))
 
 
 def _ask(store: Store, study: optuna.Study, *, draw: int, waiting: int) -> optuna.Trial:

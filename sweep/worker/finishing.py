@@ -144,7 +144,7 @@ class Finishing:
 
             def copied() -> None:
                 self._call(end, ended)
-                self._have_tidied(is_last=False)
+                self._queue_tidying(is_last=False)
                 if time.monotonic() >= self._refresh_after:
                     self._call(lambda: None, lambda _: self.refresh())  # once the end is told
 
@@ -173,10 +173,10 @@ class Finishing:
             remove(orphans)
             self._errands.remove(orphans)
 
-        self._have_tidied(is_last=True)
+        self._queue_tidying(is_last=True)
         self._call(sweep, lambda _: None)
 
-    def _have_tidied(self, *, is_last: bool) -> None:
+    def _queue_tidying(self, *, is_last: bool) -> None:
         if not is_last and self._on.disk_limit is None and time.monotonic() < self._tidy_after:
             return
         self._tidy_after = time.monotonic() + TIDY_SECONDS

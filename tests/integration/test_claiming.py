@@ -221,6 +221,22 @@ def test_a_draw_of_a_trial_that_was_seen_before_it_had_one_and_ended_meanwhile_i
     assert claim_next().attributes["draw"] == 2
 
 
+def test_a_draw_of_a_trial_that_another_tool_enqueued_and_that_ended_meanwhile_is_not_made_again(
+    study, claim_next, between
+):
+    change_budget(study, BudgetChange(trials=9))
+    study.enqueue_trial({})
+    others = []
+
+    def claim_and_end():
+        others.append(claim_next())
+        study.tell(others[0].trial, 0.5)
+
+    between(claim_and_end)
+    ours = claim_next()
+    assert [each.attributes["draw"] for each in (*others, ours)] == [1, 2]
+
+
 def test_a_trial_that_another_worker_began_meanwhile_takes_its_place_in_the_budget(study, claim_next, between):
     change_budget(study, BudgetChange(trials=1))
     others = []

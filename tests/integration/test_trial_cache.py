@@ -37,6 +37,8 @@ def step(study, chance):
         study._storage.set_trial_intermediate_value(trial_id, 1, chance.random())
         if not study._storage.get_trial(trial_id).params:
             study._storage.set_trial_param(trial_id, "units", 4, IntDistribution(1, 9))
+        elif chance.random() < 0.5:
+            study._storage.set_trial_user_attr(trial_id, "config", {"units": 4})
     elif what == "end" and running:
         state = chance.choice([TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL])
         values = [chance.random()] if state is TrialState.COMPLETE else None
@@ -59,7 +61,7 @@ def test_they_are_the_trials_that_optuna_reads(location, store, study, seed):
             assert study.get_trials() == expected
 
 
-def test_a_trial_that_runs_is_read_once_it_has_parameters_and_once_it_has_ended(store, study, monkeypatch):
+def test_a_trial_that_runs_is_read_until_it_has_its_configuration_and_once_it_has_ended(store, study, monkeypatch):
     found = []
     backend = store._rdb
     read = backend._get_trials
@@ -80,6 +82,9 @@ def test_a_trial_that_runs_is_read_once_it_has_parameters_and_once_it_has_ended(
     assert numbers_read() == [0, 1, 2]
     for trial in trials:
         trial.suggest_int("units", 1, 9)
+    assert numbers_read() == [0, 1, 2]
+    for trial in trials:
+        trial.set_user_attr("config", trial.params)
     assert numbers_read() == [0, 1, 2]
     trials[1].report(0.5, 1)
     assert numbers_read() == []
@@ -113,3 +118,10 @@ def test_trials_that_others_began_before_one_of_ours_are_found(location, store, 
             elsewhere.begin_trial(theirs)
             store.begin_trial(study)
     assert [trial.number for trial in store.read_trials(study)] == list(range(6))
+
+
+def test_a_trial_that_is_seen_between_two_of_its_parameters_has_both_later(store, study):
+    trial = store.begin_trial(study)
+    for name in ("units", "layers"):
+        trial.suggest_int(name, 1, 9)
+        assert store.read_trials(study)[0].params == trial.params
