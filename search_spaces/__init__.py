@@ -21,9 +21,11 @@ from search_spaces.plan import LayerPlan
 from search_spaces.registry import UnknownFamilyError, find_space, space_names
 from search_spaces.reported import Alternative, ReportedExperiment, ReportedMetrics
 from search_spaces.space import SearchSpace
+from search_spaces.tuned import REPORT_POINT, tuned
 
 __all__ = [
     "BACKBONES",
+    "REPORT_POINT",
     "Alternative",
     "Backbone",
     "BackboneFacts",
@@ -52,4 +54,5 @@ __all__ = [
     "find_space",
     "parameter",
     "space_names",
+    "tuned",
 ]

@@ -46,6 +46,7 @@ class Configuration(ABC):
         family: The family's name, as users type it.
         reported: The experiments that a report describes for this family. Defaults to none.
         backbones: Names of the pretrained backbones that the family can choose. Defaults to none.
+        default_recipe: How its networks are trained unless somebody says otherwise: `report` (default) or `tuned`.
 
     Raises:
         ConfigurationError: If a value is mistyped, out of range or not among the choices; names all of them.
@@ -54,6 +55,7 @@ class Configuration(ABC):
     family: ClassVar[str]
     reported: ClassVar[tuple[ReportedExperiment, ...]] = ()
     backbones: ClassVar[tuple[str, ...]] = ()
+    default_recipe: ClassVar[str] = "report"
 
     def __post_init__(self) -> None:
         problems = []

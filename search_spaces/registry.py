@@ -13,12 +13,14 @@ from search_spaces.isolated import Isolated
 from search_spaces.pretrained import Pretrained
 from search_spaces.reading import nearest
 from search_spaces.space import SearchSpace
+from search_spaces.tuned import tuned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 ENTRY_POINT_GROUP = "sweep.search_spaces"
 ALL = "all"
+TUNED = "tuned"  # the recipe that is searched, too
 
 _FAMILIES: Mapping[str, type[Configuration]] = MappingProxyType(
     {family.family: family for family in (Isolated, Grouped, Pretrained)}  # the report's order
@@ -44,18 +46,32 @@ def space_names() -> tuple[str, ...]:
     return (*_BUILT_IN, *registered)
 
 
-def find_space(name: str, *, without: Sequence[str] = ()) -> SearchSpace:
+def find_space(
+    name: str, *, without: Sequence[str] = (), recipe: str | None = None, mirrored: bool = True
+) -> SearchSpace:
     """The search space of that name.
 
     Args:
         name: A built-in name, or the name of an entry point in the group `sweep.search_spaces`. `all` joins
             the built-in families, never registered ones.
         without: Families to leave out of `all`. Defaults to none.
+        recipe: How its networks are trained; `tuned` makes that a part of the space. Defaults to the networks alone.
+        mirrored: Whether an image's mirror image shows the same class; else `tuned` mirrors none. Defaults to True.
 
     Raises:
         UnknownFamilyError: If there is no such search space, its entry point is broken or takes a name in
-            use, or `without` does not fit.
+            use, `without` does not fit, or the recipe's parameters have names that the family uses.
     """
+    space = _of_networks(name, without)
+    if recipe != TUNED:
+        return space
+    try:
+        return SearchSpace(name=name, families=tuple(tuned(each, mirrored=mirrored) for each in space.families))
+    except ValueError as error:
+        raise UnknownFamilyError(str(error)) from error
+
+
+def _of_networks(name: str, without: Sequence[str]) -> SearchSpace:
     entry = _registered(name)
     if name == ALL:
         return _all_without(without)

@@ -87,6 +87,11 @@ class SearchSpace:
         return tuple(experiment for family in self.families for experiment in family.reported)
 
     @property
+    def default_recipe(self) -> str:
+        """The recipe of its studies by default: its family's, and the report's of several families."""
+        return self.families[0].default_recipe if len(self.families) == 1 else Configuration.default_recipe
+
+    @property
     def uses_backbones(self) -> tuple[str, ...]:
         """Names of the pretrained backbones that the space can choose; empty for most spaces."""
         return tuple(dict.fromkeys(name for family in self.families for name in family.backbones))

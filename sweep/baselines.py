@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import Alternative, ReportedExperiment, ReportedMetrics, UnknownFamilyError, find_space
+from search_spaces import Alternative, ReportedExperiment, ReportedMetrics, UnknownFamilyError
 from sweep.baseline_notes import of_finished, of_starting_point, of_unfinished
 from sweep.errors import UsageError
 from sweep.identity import Identity, read_identity
@@ -141,7 +141,7 @@ def why_nothing(study: optuna.Study) -> str:
     if identity is None:
         return f"Study '{study.study_name}' was not made by sweep: nothing was reported for it."
     try:
-        find_space(identity.family, without=identity.without)
+        _ = identity.search_space
     except UnknownFamilyError as error:
         return f"{error} Study '{study.study_name}' is of it: install it to compare."
     return f"No experiments were reported for family '{identity.family}': there is nothing to compare."
@@ -170,7 +170,7 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 def _reported(identity: Identity) -> tuple[ReportedExperiment, ...]:
     try:
-        return find_space(identity.family, without=identity.without).reported
+        return identity.search_space.reported
     except UnknownFamilyError:
         return ()  # a registered family that is not installed here
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from search_spaces import BACKBONES, UnknownFamilyError, find_space
+from search_spaces import BACKBONES, UnknownFamilyError
 from storage import Store
 from storage.artifacts import artifacts_folder, of_gone_studies
 from sweep.budget import read_budget
@@ -131,7 +131,7 @@ def _backbones_needed(studies: Iterable[optuna.Study]) -> set[str]:
         if identity is None or standing_of(study).ended in ENDED:
             continue
         try:
-            needed |= set(find_space(identity.family, without=identity.without).uses_backbones)
+            needed |= set(identity.search_space.uses_backbones)
         except UnknownFamilyError:
             needed |= set(BACKBONES)
     return needed

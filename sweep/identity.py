@@ -11,6 +11,7 @@ from sweep.recipe import RECIPES
 if TYPE_CHECKING:
     import optuna
 
+    from search_spaces import SearchSpace
     from storage.tally import CountedStudy
 
 ATTRIBUTE = "identity"
@@ -37,6 +38,7 @@ class Identity:
         seed: Of every trial and retry.
         sampler, sampler_settings, pruner, pruner_settings: See `sweep.samplers`. Optuna stores neither.
         weights: Source of frozen backbones' weights: `imagenet`, `none`, a hash of other files, or None without any.
+        mirrored: Whether an image's mirror image shows the same class. Default: True.
     """
 
     family: str
@@ -52,19 +54,31 @@ class Identity:
     validation_fraction: float
     limit: int | None
     epochs: int
-    patience: int
-    batch_size: int
+    patience: int | None
+    batch_size: int | None
     seed: int
     sampler: str
     sampler_settings: Mapping[str, Any]
     pruner: str
     pruner_settings: Mapping[str, Any]
     weights: str | None
+    mirrored: bool = True  # of studies older than this field, which none of theirs depends on
 
     @property
     def quick_look(self) -> bool:
         """Whether its trials see fewer images or epochs than the recipe's default, and so get no verdict."""
         return self.limit is not None or self.epochs < RECIPES[self.recipe].epochs
+
+    @property
+    def search_space(self) -> "SearchSpace":
+        """What is searched, the recipe included where it is.
+
+        Raises:
+            UnknownFamilyError: If its family is not installed here.
+        """
+        from search_spaces import find_space  # with it comes Optuna, which who only counts trials need not import
+
+        return find_space(self.family, without=self.without, recipe=self.recipe, mirrored=self.mirrored)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON is written into the study."""
@@ -73,10 +87,10 @@ class Identity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Identity":
         """The inverse of `to_dict`."""
-        fields = {name: values[name] for name in cls.__dataclass_fields__}
+        fields = {name: values[name] for name in cls.__dataclass_fields__ if name != "mirrored"}
         for name in ("without", "labels", "image_shape"):
             fields[name] = tuple(fields[name])
-        return cls(**fields)
+        return cls(**fields, mirrored=values.get("mirrored", True))
 
 
 def read_identity(study: "optuna.Study | CountedStudy") -> Identity | None:
@@ -91,7 +105,7 @@ def refuse_another_identity(study: "optuna.Study", wanted: Identity) -> None:
     Raises:
         UsageError: If anything compared differs; the message shows each difference.
     """
-    stored = json.loads(json.dumps(study.user_attrs[ATTRIBUTE]))
+    stored = json.loads(json.dumps({"mirrored": True} | study.user_attrs[ATTRIBUTE]))
     asked = json.loads(json.dumps(wanted.to_dict()))
     if stored["dataset_sha256"] == asked["dataset_sha256"]:  # the same images may lie elsewhere
         stored, asked = _compared(stored), _compared(asked)

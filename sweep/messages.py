@@ -11,6 +11,7 @@ from search_spaces.plan import LayerPlan
 from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit
 from sweep.failures import FailureKind
+from sweep.recipe import Training
 
 # An epoch's measures as a study keeps them, by column.
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -47,7 +48,7 @@ class Job:
         limit: Images per part, or None for all.
         epochs: At most so many.
         patience: See `Recipe`.
-        batch_size: See `Recipe`.
+        batch_size: Images in a training step.
         precision: `auto` or a Keras dtype policy.
         deterministic: Whether the same machine must give the same weights again.
         backbone_weights: File of the frozen backbone's weights, or None for random ones.
@@ -60,6 +61,7 @@ class Job:
         trained: What was trained already, to be measured only; None trains. Default: None.
         full: Whether validation images are trained on too: all epochs then, and only test images are measured.
             Default: False.
+        training: How it is trained. Default: as the report's.
     """
 
     trial: int
@@ -68,7 +70,7 @@ class Job:
     seed: int
     limit: int | None
     epochs: int
-    patience: int
+    patience: int | None
     batch_size: int
     precision: str
     deterministic: bool
@@ -81,6 +83,7 @@ class Job:
     disk_limit: DiskLimit | None = None
     trained: Trained | None = None
     full: bool = False
+    training: Training = field(default_factory=Training)
 
 
 @dataclass(frozen=True, kw_only=True)

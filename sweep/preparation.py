@@ -9,7 +9,7 @@ from typing import Any
 
 import optuna
 
-from search_spaces import SearchSpace, find_space
+from search_spaces import SearchSpace, UnknownFamilyError, find_space
 from storage import Store, UnknownStudyError
 from storage.address import Address
 from sweep.backbone_weights import WeightsError, find_weights
@@ -21,7 +21,7 @@ from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_id
 from sweep.names import nearest
 from sweep.places import settle_place
 from sweep.queueing import enqueue_baselines
-from sweep.recipe import RECIPES
+from sweep.recipe import RECIPES, TYPICAL_BATCH, Recipe
 from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings
 
 NAME = re.compile(r"[^\W_][\w. +-]{0,99}")
@@ -82,7 +82,7 @@ def study_name(request: Request) -> str:
                 f"._+- in it. Received: {request.study!r}"
             )
         return request.study
-    recipe = RECIPES.get(request.recipe or "report")
+    recipe = RECIPES.get(request.recipe or _default_recipe(request.family))
     quick = request.limit is not None or (
         request.epochs is not None and recipe is not None and request.epochs < recipe.epochs
     )
@@ -115,9 +115,9 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         return default
 
     without = settle("without", ())
-    space = find_space(request.family, without=without)
-    recipe_name = settle("recipe", "report")
+    recipe_name = settle("recipe", find_space(request.family, without=without).default_recipe)
     recipe = RECIPES[known(recipe_name, RECIPES, "recipe")]
+    _refuse_what_is_searched(request, recipe)
     sampler = known(settle("sampler", "tpe"), SAMPLERS, "sampler")
     pruner = known(settle("pruner", "median"), PRUNERS, "pruner")
     same_sampler = stored is not None and stored.sampler == sampler
@@ -136,6 +136,8 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         raise UsageError(f"--data-dir is for Fashion-MNIST's files; --dataset {data.name} names its own place.")
     dataset = load_dataset(data)
     images = split_sizes(dataset, limit=limit)
+    mirrored = dataset.mirrored if stored is None else stored.mirrored
+    space = find_space(request.family, without=without, recipe=recipe.name, mirrored=mirrored)
     wanted_weights = request.weights
     if wanted_weights is None and stored is not None and stored.weights in ("imagenet", "none"):
         wanted_weights = stored.weights
@@ -162,8 +164,9 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         pruner=pruner,
         pruner_settings=stored.pruner_settings
         if same_pruner and stored
-        else pruner_settings(pruner, epochs=epochs, steps=-(-images[0] // batch_size)),
+        else pruner_settings(pruner, epochs=epochs, steps=-(-images[0] // (batch_size or TYPICAL_BATCH))),
         weights=weights,
+        mirrored=mirrored,
     )
     if study is not None and stored is not None:
         refuse_another_identity(study, identity)
@@ -232,6 +235,32 @@ def known(name: str, names: Collection[str], what: str) -> str:
     if name not in names:
         raise UsageError(f"No {what} named '{name}'.{nearest(name, names)} Known: {', '.join(names)}.")
     return name
+
+
+def _default_recipe(family: str) -> str:
+    """The recipe of a space by default; the report's if there is no such space, which is refused later."""
+    try:
+        return find_space(family).default_recipe
+    except UnknownFamilyError:
+        return "report"
+
+
+def _refuse_what_is_searched(request: Request, recipe: Recipe) -> None:
+    """Refuse to fix what the recipe searches, or does not have.
+
+    Raises:
+        UsageError: If that was asked for.
+    """
+    if request.batch_size is not None and recipe.batch_size is None:
+        raise UsageError(
+            f"--batch-size is searched by --recipe {recipe.name}. Received: --batch-size {request.batch_size}. "
+            "Leave the option out, or choose --recipe report."
+        )
+    if request.patience is not None and recipe.patience is None:
+        raise UsageError(
+            f"--recipe {recipe.name} has no early stopping: its schedules end with the last epoch. "
+            f"Received: --patience {request.patience}. Leave the option out, or choose --recipe report."
+        )
 
 
 def _load(store: Store, name: str) -> optuna.Study | None:

@@ -11,6 +11,7 @@ from storage.dashboard import write_note, write_plot, write_trial_notes
 from sweep.baselines import Comparison, compare
 from sweep.budget import read_budget
 from sweep.identity import Identity
+from sweep.recipe import in_words
 from sweep.standing import Standing, standing
 from sweep.titles import title_of
 
@@ -44,8 +45,8 @@ def study_note(
     if identity.quick_look:
         lines += [f"**A quick look: {amount}, at most {identity.epochs} epochs. No verdict on the report.**", ""]
     lines += [
-        f"Family `{identity.family}` on `{identity.dataset}` ({amount}), recipe `{identity.recipe}`: at most",
-        f"{identity.epochs} epochs of batch {identity.batch_size}, patience {identity.patience}, seed {identity.seed}.",
+        f"Family `{identity.family}` on `{identity.dataset}` ({amount}), recipe `{identity.recipe}`:",
+        f"{in_words(identity.epochs, identity.patience, identity.batch_size)}, seed {identity.seed}.",
         f"Searched with {identity.sampler}, pruner {identity.pruner}: {', '.join(space.distributions)}.",
         "",
         f"{now.finished} of {budget.trials} trials finished ({now.complete} complete, {now.pruned} pruned),",

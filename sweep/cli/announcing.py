@@ -12,6 +12,7 @@ from sweep.duration import format_duration
 from sweep.estimate import Counts, Estimator, study_seconds
 from sweep.preparation import Prepared
 from sweep.provenance import changed_versions
+from sweep.recipe import in_words
 from sweep.standing import End, Standing, standing_of
 from sweep.worker.assignment import RunEnd
 
@@ -57,7 +58,7 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
     notes.print(
         f"Study '{prepared.name}'{look}: family {identity.family}, {identity.dataset} from {prepared.found_data}, "
         f"{train:,} training, {validation:,} validation and {test:,} test images, "
-        f"at most {identity.epochs} epoch{'' if identity.epochs == 1 else 's'} of batch {identity.batch_size}."
+        f"{in_words(identity.epochs, identity.patience, identity.batch_size)}."
     )
     if identity.weights == "none":
         notes.print("The backbones have random weights: what comes out says nothing about the report.")
@@ -74,9 +75,8 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
         return
     notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
     if seconds > LONG_SECONDS and not identity.quick_look:
-        notes.print(
-            f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4 --batch-size 16"
-        )
+        small = "" if identity.batch_size is None else " --batch-size 16"
+        notes.print(f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4{small}")
 
 
 def ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:

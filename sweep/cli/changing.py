@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 import typer
 
-from search_spaces import Configuration, SearchSpace, find_space
+from search_spaces import Configuration, SearchSpace
 from storage import Store
 from storage.errors import PlaceError
 from sweep.cli.counting import open_studies
@@ -37,7 +37,7 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
         raise UsageError(f"Study '{name}' only confirms another one. Enqueue it in '{study.user_attrs[CONFIRMS]}'.")
     if identity is None:
         raise UsageError(f"Study '{name}' was not made by sweep.")
-    space = find_space(identity.family, without=identity.without)
+    space = identity.search_space
     configuration = _configuration(space, pairs, file)
     with writing_store(place) as store, store.lock(name):
         enqueue_configuration(store.load(name), space, configuration)

@@ -28,6 +28,7 @@ from sweep.estimate import Estimator
 from sweep.feature_files import features_folder
 from sweep.messages import Job
 from sweep.preparation import Prepared, prepare_to_join
+from sweep.recipe import batch_size_of, training_of
 from sweep.runs import record_begin
 from sweep.titles import title_of
 from sweep.trial_files import TrialFiles
@@ -110,7 +111,8 @@ def _train_full(
     if is_full_model_of(model, best, identity):
         return 0, model
     files = TrialFiles.of(place.home, store.load(prepared.name), store.location)
-    plan = prepared.space.from_dict(best.config).plan(identity.image_shape, len(identity.labels))
+    configuration = prepared.space.from_dict(best.config)
+    plan = configuration.plan(identity.image_shape, len(identity.labels))
 
     def make_job(weights: Path, checkpoint: Path, resume_from: Path | None) -> Job:
         return Job(
@@ -121,7 +123,7 @@ def _train_full(
             limit=identity.limit,
             epochs=best.epochs,
             patience=best.epochs,
-            batch_size=identity.batch_size,
+            batch_size=batch_size_of(configuration, identity.batch_size),
             precision=work.precision,
             deterministic=work.deterministic,
             backbone_weights=prepared.backbone_weights.get(plan.backbone or ""),
@@ -131,6 +133,7 @@ def _train_full(
             weights=weights,
             features=features_folder(place.home, store.location),
             full=True,
+            training=training_of(configuration),
         )
 
     notes.print(f"Training {_title(best)} on training and validation images together, {best.epochs} epochs.")

@@ -135,8 +135,10 @@ class Terms:
     study: Annotated[
         str | None, option("--study", "Name; default: the family's, with -quick behind it for a quick look.")
     ] = None
-    recipe: Annotated[str | None, option("--recipe", "How networks are trained; default: report.")] = None
-    epochs: Annotated[int | None, option("--epochs", "At most so many; default: the recipe's 50.", min=1)] = None
+    recipe: Annotated[
+        str | None, option("--recipe", "How networks are trained: report (default) or tuned, which is searched too.")
+    ] = None
+    epochs: Annotated[int | None, option("--epochs", "At most so many; default: the recipe's, 50 or 20.", min=1)] = None
     patience: Annotated[
         int | None, option("--patience", "Epochs without improvement before a trial ends; default: 5.", min=1)
     ] = None

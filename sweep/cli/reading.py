@@ -151,7 +151,7 @@ def _study_and_space(store: Store, name: str) -> tuple[optuna.Study, SearchSpace
     study = store.load(name)
     identity = read_identity(study)
     try:
-        return study, None if identity is None else find_space(identity.family, without=identity.without)
+        return study, None if identity is None else identity.search_space
     except UnknownFamilyError:
         return study, None  # a registered family that is not installed here: its trials can still be read
 

@@ -75,6 +75,11 @@ class Dataset:
         return height, width, channels
 
     @property
+    def mirrored(self) -> bool:
+        """Whether an image's mirror image shows the same class, as far as is known: people's own images may differ."""
+        return self.name != DIGITS
+
+    @property
     def classes(self) -> int:
         """Number of classes."""
         return len(self.labels)

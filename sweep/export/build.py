@@ -104,7 +104,7 @@ def rebuild(wanted: Specification) -> keras.Model:
     Raises:
         WeightsError: If the weights do not fit.
     """
-    space = find_space(wanted.family, without=wanted.without)
+    space = find_space(wanted.family, without=wanted.without, recipe=wanted.recipe, mirrored=wanted.mirrored)
     plan = space.from_dict(wanted.config).plan(wanted.image_shape, len(wanted.labels))
     keras.config.set_dtype_policy("float32")
     keras.utils.set_random_seed(wanted.seed)  # a backbone without weights gets those again that it was trained with

@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import LayerPlan, find_space
+from search_spaces import Configuration, LayerPlan
 from storage import Store
 from sweep.confirming.full import FullModel, find_full
 from sweep.confirming.pairs import confirmations_of
@@ -61,9 +61,12 @@ class Candidate:
     @property
     def plan(self) -> LayerPlan:
         """Its layers."""
-        identity = self.identity
-        space = find_space(identity.family, without=identity.without)
-        return space.from_dict(self.config).plan(identity.image_shape, len(identity.labels))
+        return self.configuration.plan(self.identity.image_shape, len(self.identity.labels))
+
+    @property
+    def configuration(self) -> Configuration:
+        """Its configuration, as one of the study's search space."""
+        return self.identity.search_space.from_dict(self.config)
 
 
 def choose_model(store: Store, name: str, number: int | None, *, home: Path) -> Candidate:

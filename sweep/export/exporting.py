@@ -189,6 +189,8 @@ def _specification(
         part=candidate.part,
         family=identity.family,
         without=identity.without,
+        recipe=identity.recipe,
+        mirrored=identity.mirrored,
         config=candidate.config,
         labels=identity.labels,
         image_shape=identity.image_shape,
@@ -216,6 +218,7 @@ def _train_again(
         The candidate with the new weights, and the new figures by part of the data.
     """
     from sweep.messages import FullResult, Job
+    from sweep.recipe import batch_size_of, training_of
     from sweep.worker.once import train_once
 
     identity = candidate.identity
@@ -228,7 +231,7 @@ def _train_again(
         limit=identity.limit,
         epochs=candidate.measured["best_epoch"] if candidate.part == "full" else identity.epochs,
         patience=identity.patience,
-        batch_size=identity.batch_size,
+        batch_size=batch_size_of(candidate.configuration, identity.batch_size),
         precision=candidate.measured.get("dtype_policy") or "auto",
         deterministic=False,
         backbone_weights=backbone,
@@ -237,6 +240,7 @@ def _train_again(
         resume_from=None,
         weights=weights,
         full=candidate.part == "full",
+        training=training_of(candidate.configuration),
     )
     result = train_once(job, logs=folder, note=note)
     if not weights.is_file():

@@ -17,7 +17,7 @@ class Specification:
         folder: Takes the files; it exists.
         formats: Besides model.keras and saved_model/: `onnx`, `litert`.
         part: `trial`, or `full` where there are no validation images.
-        family, without, config: The search space, and the configuration in it.
+        family, without, recipe, mirrored, config: The search space, and the configuration in it.
         labels: Class names in the order of their indices.
         image_shape: Height, width, channels.
         seed: Of the weights and of the validation split.
@@ -35,6 +35,8 @@ class Specification:
     part: str
     family: str
     without: tuple[str, ...]
+    recipe: str
+    mirrored: bool
     config: Mapping[str, Any]
     labels: tuple[str, ...]
     image_shape: tuple[int, int, int]

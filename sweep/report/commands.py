@@ -10,7 +10,6 @@ from sweep.recipe import RECIPES
 from sweep.report.facts import StudyFacts
 from sweep.titles import format_value
 
-DEFAULT_RECIPE = "report"
 DEFAULTS: dict[str, object] = {
     "limit": None,
     "sampler": "tpe",
@@ -26,7 +25,7 @@ def start_command(study: StudyFacts) -> str:
     name = f"{identity.family}-quick" if identity.quick_look else identity.family
     options: dict[str, object] = {
         "study": None if study.name == name else study.name,
-        **_different(identity, {"recipe": DEFAULT_RECIPE}),
+        **_different(identity, {"recipe": None if study.space is None else study.space.default_recipe}),
         **_different(identity, vars(RECIPES[identity.recipe])),
         **_different(identity, DEFAULTS),
         "weights": "none" if identity.weights == "none" else None,

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial
 
-from search_spaces import SearchSpace, UnknownFamilyError, find_space
+from search_spaces import SearchSpace, UnknownFamilyError
 from storage.artifacts import ArtifactRecord, records_of
 from sweep.baselines import Comparison, compare, why_nothing
 from sweep.budget import Budget, read_budget
@@ -225,7 +225,7 @@ def gather(
     if identity is None:
         raise UsageError(f"Study '{study.study_name}' was not made by sweep: there is nothing to report on.")
     try:
-        space = find_space(identity.family, without=identity.without)
+        space = identity.search_space
     except UnknownFamilyError:
         space = None  # a registered family that is not installed here: its trials can still be read
     comparisons = compare(study)

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.recipe import in_words
 from sweep.report.blocks import Block, Commands, Facts, Listing, Notice, Paragraph, Row, Section, Table
 from sweep.report.commands import enqueue_commands, remarks, rules_in_words, start_command
 from sweep.report.facts import StudyFacts, TrialFacts
 from sweep.report.wording import ranges
-from sweep.sizes import counted
 from sweep.standing import End
 
 ENDS = {
@@ -28,8 +28,7 @@ def asked(study: StudyFacts) -> Section:
     height, width, channels = identity.image_shape
     colour = "grey" if channels == 1 else f"{channels} channels"
     without = f", without {', '.join(identity.without)}" if identity.without else ""
-    epochs = counted(identity.epochs, "epoch")
-    recipe = f"{identity.recipe}: at most {epochs}, patience {identity.patience}, batches of {identity.batch_size}"
+    recipe = f"{identity.recipe}: {in_words(identity.epochs, identity.patience, identity.batch_size)}"
     status = ", ".join(
         f"{getattr(now, state)} {state}" for state in ("complete", "pruned", "running", "waiting", "failed")
     )

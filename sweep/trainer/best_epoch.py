@@ -13,7 +13,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
     another epoch than an uninterrupted one.
 
     Args:
-        patience: Epochs without a better validation accuracy before training stops.
+        patience: Epochs without a better validation accuracy before training stops; None: it never does.
 
     Attributes:
         epoch: The best one, from 1; the first of equals. 0 before the first.
@@ -22,7 +22,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
         weights: What `trained_variables` held then.
     """
 
-    def __init__(self, *, patience: int) -> None:
+    def __init__(self, *, patience: int | None) -> None:
         super().__init__()
         self.epoch = 0
         self.value = -np.inf
@@ -43,7 +43,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
     @property
     def is_over(self) -> bool:
         """Whether patience has run out."""
-        return self.waited >= self._patience
+        return self._patience is not None and self.waited >= self._patience
 
     def restore(self, model: keras.Model) -> None:
         """Put the best epoch's weights back."""

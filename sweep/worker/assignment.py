@@ -7,13 +7,14 @@ from typing import Any
 
 import optuna
 
-from search_spaces import SearchSpace
+from search_spaces import Configuration, SearchSpace
 from search_spaces.plan import LayerPlan
 from storage import Store
 from sweep.data.dataset import DataReference
 from sweep.disk_limit import DiskLimit
 from sweep.identity import Identity
 from sweep.messages import HISTORY_COLUMNS, EpochEnd, Job, Trained
+from sweep.recipe import batch_size_of, training_of
 from sweep.standing import End
 from sweep.trial_files import TrialFiles
 
@@ -67,13 +68,19 @@ class RunEnd:
 
 
 def job_of(
-    on: Assignment, number: int, plan: LayerPlan, attributes: Mapping[str, Any], before: Sequence[int] = ()
+    on: Assignment,
+    number: int,
+    configuration: Configuration,
+    plan: LayerPlan,
+    attributes: Mapping[str, Any],
+    before: Sequence[int] = (),
 ) -> Job:
     """What a trainer is told of a trial.
 
     Args:
         on: The study and the means.
         number: The trial's number.
+        configuration: Its configuration.
         plan: Its network.
         attributes: Its user attributes: a reported experiment is measured on test images.
         before: The attempts before it, the newest first: a retry goes on from the first of them that left a checkpoint
@@ -89,7 +96,7 @@ def job_of(
         limit=identity.limit,
         epochs=identity.epochs,
         patience=identity.patience,
-        batch_size=identity.batch_size,
+        batch_size=batch_size_of(configuration, identity.batch_size),
         precision=on.precision,
         deterministic=on.deterministic,
         backbone_weights=on.backbone_weights.get(plan.backbone or ""),
@@ -100,6 +107,7 @@ def job_of(
         features=on.features,
         disk_limit=on.disk_limit,
         trained=_trained(on, number, attributes),
+        training=training_of(configuration),
     )
 
 

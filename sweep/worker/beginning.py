@@ -81,7 +81,7 @@ class Beginning:
             baseline="baseline" in claimed.attributes,
             confirms="confirms" in claimed.attributes,
             time_limit=claimed.budget.trial_timeout,
-            job=job_of(on, trial.number, plan, claimed.attributes, claimed.before),
+            job=job_of(on, trial.number, claimed.configuration, plan, claimed.attributes, claimed.before),
             without_checkpoint=problem or _on_another_host(on, claimed),
         )
         if self._is_ending():  # the stop came while the claim was under way
