@@ -1,9 +1,12 @@
 """Early stopping on validation accuracy, with a state that a checkpoint can keep."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import keras
 import numpy as np
+
+from sweep.trainer.optimizer import AveragedWeights
 
 
 class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships without types
@@ -14,6 +17,7 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
 
     Args:
         patience: Epochs without a better validation accuracy before training stops; None: it never does.
+        averages: Puts the moving averages of the weights into the network, which are kept then, or None. Default: None.
 
     Attributes:
         epoch: The best one, from 1; the first of equals. 0 before the first.
@@ -22,13 +26,14 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
         weights: What `trained_variables` held then.
     """
 
-    def __init__(self, *, patience: int | None) -> None:
+    def __init__(self, *, patience: int | None, averages: AveragedWeights | None = None) -> None:
         super().__init__()
         self.epoch = 0
         self.value = -np.inf
         self.waited = 0
         self.weights: list[np.ndarray] = []
         self._patience = patience
+        self._averages = averages
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare, keep, stop."""
@@ -36,7 +41,8 @@ class BestEpoch(keras.callbacks.Callback):  # type: ignore[misc] # keras ships w
         self.waited += 1
         if value > self.value:
             self.epoch, self.value, self.waited = epoch + 1, value, 0
-            self.weights = [np.asarray(variable) for variable in trained_variables(self.model)]
+            with nullcontext() if self._averages is None else self._averages.in_network():
+                self.weights = [np.array(variable) for variable in trained_variables(self.model)]
         elif self.is_over:
             self.model.stop_training = True
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from sweep.disk_limit import DiskLimit
 from sweep.messages import EpochEnd, Job
+from sweep.recipe import Training
 from sweep.trainer.best_epoch import BestEpoch, trained_variables
 
 CHECKPOINT_SECONDS = 30.0  # at most so often: a large network takes a second to write
@@ -148,6 +149,7 @@ def fingerprint(job: Job) -> str:
         job.precision,
     )
     same += ("full",) if job.full else ()
+    same += (job.training,) if job.training != Training() else ()  # those of the report keep theirs
     return hashlib.sha256(repr(same).encode()).hexdigest()
 
 

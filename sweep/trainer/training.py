@@ -14,6 +14,7 @@ from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
 from sweep.messages import Answer, Begun, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
+from sweep.trainer.augmentation import AUGMENTATIONS
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.best_epoch import BestEpoch
 from sweep.trainer.checkpoints import (
@@ -24,6 +25,7 @@ from sweep.trainer.checkpoints import (
 )
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.frozen import FrozenFeatures
+from sweep.trainer.optimizer import AveragedWeights
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
 from sweep.trainer.step import compile_model
@@ -81,9 +83,17 @@ class Trainer:
         self._send(Begun(trial=job.trial, dtype_policy=policy))
         seen = self._frozen.of_split(job, images, policy, reporter)  # before the network: it sets seeds, too
         model = _build(job, policy)
-        compile_model(model, job.plan, batch_size=job.batch_size, images=len(images.y_train))
-        best = BestEpoch(patience=job.patience)
-        self._fit(model, job, seen, reporter, best)
+        compile_model(
+            model,
+            job.plan,
+            batch_size=job.batch_size,
+            images=len(images.y_train),
+            epochs=job.epochs,
+            training=job.training,
+        )
+        averages = AveragedWeights() if job.training.weight_averaging else None
+        best = BestEpoch(patience=job.patience, averages=averages)
+        self._fit(model, job, seen, reporter, best, averages)
         if not job.full:
             best.restore(model)
         if policy != "float32":
@@ -100,8 +110,22 @@ class Trainer:
         )
         return _measured(job, model, images, reporter, done, self._frozen)
 
-    def _fit(self, model: keras.Model, job: Job, images: Split, reporter: Reporter, best: BestEpoch) -> None:
-        batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
+    def _fit(
+        self,
+        model: keras.Model,
+        job: Job,
+        images: Split,
+        reporter: Reporter,
+        best: BestEpoch,
+        averages: AveragedWeights | None,
+    ) -> None:
+        batches = ShuffledBatches(
+            images.x_train,
+            images.y_train,
+            batch_size=job.batch_size,
+            seed=job.seed,
+            augmentation=AUGMENTATIONS.get(job.training.augmentation),
+        )
         checkpoint = Checkpoint(
             job.checkpoint,
             fingerprint=fingerprint(job),
@@ -112,7 +136,9 @@ class Trainer:
         )
         done = self._resume(model, job, checkpoint) if job.resume_from is not None else 0
         if done >= job.epochs or best.is_over:
-            return  # its last epoch had ended before it was interrupted
+            # Its last epoch had ended before it was interrupted; training ends with the averages, if there are any.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            return
         model.fit(
             batches,
             shuffle=False,  # Keras would shuffle the batches once more, from a state that no seed and epoch gives
@@ -122,6 +148,7 @@ class Trainer:
             validation_batch_size=BATCH_SIZE,
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
+                *([] if averages is None else [averages]),  # before what looks at its network
                 reporter,
                 *([] if job.full else [best]),
                 checkpoint,

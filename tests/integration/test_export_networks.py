@@ -50,6 +50,8 @@ def specification(data, tmp_path):
             "part": "trial",
             "family": family,
             "without": (),
+            "recipe": "report",
+            "mirrored": True,
             "config": CONFIGS[family],
             "labels": dataset.labels,
             "image_shape": dataset.image_shape,
