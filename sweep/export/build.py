@@ -27,7 +27,9 @@ from sweep.export.measures import Measured, refuse_other_figures
 from sweep.export.preprocessing import preprocessing_document
 from sweep.export.specification import Specification
 from sweep.metrics import confusion_matrix, cross_entropy
+from sweep.recipe import training_of
 from sweep.trainer.evaluation import BATCH_SIZE
+from sweep.trainer.mirroring import with_mirror_image
 from sweep.trainer.weights import read_weights
 
 PROOF_IMAGES: Final = 256
@@ -105,12 +107,13 @@ def rebuild(wanted: Specification) -> keras.Model:
         WeightsError: If the weights do not fit.
     """
     space = find_space(wanted.family, without=wanted.without, recipe=wanted.recipe, mirrored=wanted.mirrored)
-    plan = space.from_dict(wanted.config).plan(wanted.image_shape, len(wanted.labels))
+    configuration = space.from_dict(wanted.config)
+    plan = configuration.plan(wanted.image_shape, len(wanted.labels))
     keras.config.set_dtype_policy("float32")
     keras.utils.set_random_seed(wanted.seed)  # a backbone without weights gets those again that it was trained with
     model = build_model(plan, backbone_weights=wanted.backbone_weights, name="classifier")
     read_weights(model, wanted.weights)
-    return model
+    return with_mirror_image(model) if training_of(configuration).flip_averaging else model
 
 
 def _compare(

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+SMALLEST = 1e-30  # a probability whose logarithm is a number in float32
+
 
 def write_keras(model: keras.Model, path: Path) -> None:
     """Write Keras's own format."""
@@ -20,17 +22,22 @@ def write_saved_model(model: keras.Model, labels: Sequence[str], path: Path) -> 
     """Write a TensorFlow SavedModel whose only signature takes raw images and says what they are.
 
     Args:
-        model: Maps (n, h, w, c) uint8 to (n, k) probabilities; its last layer is a dense softmax.
+        model: Maps (n, h, w, c) uint8 to (n, k) probabilities; its last layer is a dense softmax, or the mean of
+            several answers, whose scores are the logarithms of the probabilities.
         labels: Names of the k classes.
         path: Folder to write.
     """
     last = model.layers[-1]
-    before_last = keras.Model(model.inputs, last.input)
+    before_last = keras.Model(model.inputs, last.input) if isinstance(last, keras.layers.Dense) else None
     names = tf.constant(list(labels))
 
     def serve(images: Any) -> dict[str, Any]:
-        scores = tf.matmul(before_last(images, training=False), last.kernel) + last.bias
-        probabilities = tf.nn.softmax(scores)
+        if before_last is None:
+            probabilities = model(images, training=False)
+            scores = tf.math.log(tf.maximum(probabilities, SMALLEST))
+        else:
+            scores = tf.matmul(before_last(images, training=False), last.kernel) + last.bias
+            probabilities = tf.nn.softmax(scores)
         label = tf.gather(names, tf.argmax(probabilities, axis=1))
         return {"label": label, "probabilities": probabilities, "scores": scores}
 

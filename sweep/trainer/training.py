@@ -25,6 +25,7 @@ from sweep.trainer.checkpoints import (
 )
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.frozen import FrozenFeatures
+from sweep.trainer.mirroring import with_mirror_image
 from sweep.trainer.optimizer import AveragedWeights
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
@@ -220,6 +221,8 @@ def _measured(
     with disk_problems_logged():
         write_weights(model, job)
     viewed = with_features(model)
+    if job.training.flip_averaging:
+        viewed = with_mirror_image(viewed)
     validation_images, test_images = frozen.held_out(job, images, reporter)
     test = predict(viewed, test_images, reporter) if test_images is not None else None
     measured = None if test is None else measure(model, test, images.y_test)
