@@ -74,6 +74,8 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc] # keras s
         """Put the averages into the network."""
         self._trained = [np.array(each) for each in self.model.trainable_variables]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        for variable in self.model.trainable_variables:
+            variable.assign(np.array(variable))  # on JAX the average has the same buffer, which validation gives away
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Put the weights back."""

@@ -1,5 +1,8 @@
 """What a tuned recipe does to training, on a few digits."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -227,3 +230,30 @@ def test_a_full_training_ends_with_the_averages(job, train):
     )
     assert [each.loss for each in plain.history] == [each.loss for each in averaged.history]
     assert plain.test.cross_entropy != averaged.test.cross_entropy
+
+
+@pytest.mark.long
+@pytest.mark.jax
+def test_averaged_weights_are_validated_on_jax_too(tmp_path):
+    script = f"""
+from pathlib import Path
+from search_spaces import Convolution, Dense, Flatten, LayerPlan
+from sweep.recipe import Training
+from sweep.trainer.training import Trainer
+from tests.jobs import make_job
+layers = (Convolution(filters=2), Flatten(), Dense(units=10, activation="softmax"))
+plan = LayerPlan(image_shape=(28, 28, 1), classes=10, layers=layers)
+training = Training(schedule="one-cycle", weight_decay=0.01, augmentation="shift-erase", weight_averaging=True)
+answers = []
+job = make_job(Path({str(tmp_path)!r}), plan=plan, patience=None, training=training)
+Trainer(send=answers.append, is_stopped=lambda trial: False).run(job)
+result = answers[-1]
+best = result.history[result.best_epoch - 1]
+print(len(result.history), abs(result.validation.loss - best.val_loss) < 1e-4)
+"""
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[-1] == "2 True"
