@@ -4,7 +4,7 @@ Nothing here imports Keras; `search_spaces.build` does, and is imported by itsel
 """
 
 from search_spaces.backbones import BACKBONES, BackboneFacts, Preprocessing
-from search_spaces.configuration import Configuration, ConfigurationError, ParameterDescription, describe
+from search_spaces.configuration import Configuration, ConfigurationError, FirstTrial, ParameterDescription, describe
 from search_spaces.layers import (
     Backbone,
     BatchNormalization,
@@ -15,6 +15,8 @@ from search_spaces.layers import (
     GlobalAveragePooling,
     Layer,
     MaxPooling,
+    NormalizedConvolution,
+    ResidualBlock,
 )
 from search_spaces.parameters import Choice, Optional, Switch, Uniform, parameter
 from search_spaces.plan import LayerPlan
@@ -36,16 +38,19 @@ __all__ = [
     "Convolution",
     "Dense",
     "Dropout",
+    "FirstTrial",
     "Flatten",
     "GlobalAveragePooling",
     "Layer",
     "LayerPlan",
     "MaxPooling",
+    "NormalizedConvolution",
     "Optional",
     "ParameterDescription",
     "Preprocessing",
     "ReportedExperiment",
     "ReportedMetrics",
+    "ResidualBlock",
     "SearchSpace",
     "Switch",
     "Uniform",

@@ -10,6 +10,7 @@ import keras
 
 from search_spaces.backbones import BACKBONES, Preprocessing
 from search_spaces.layers import (
+    MOMENTUM,
     Backbone,
     BatchNormalization,
     Convolution,
@@ -18,6 +19,8 @@ from search_spaces.layers import (
     Flatten,
     GlobalAveragePooling,
     MaxPooling,
+    NormalizedConvolution,
+    ResidualBlock,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +127,7 @@ def _features(plan: LayerPlan, images: Any, backbone_weights: Path | None) -> An
             # Not its training mode: batch statistics of small batches would change what the features mean.
             outputs = _backbone(layer.name, backbone_weights)(outputs, training=False)
         else:
-            outputs = _keras_layer(layer, number=number)(outputs)
+            outputs = _apply(layer, outputs, number=number)
     return outputs
 
 
@@ -136,7 +139,7 @@ def _head(plan: LayerPlan, features: Any, *, seed: int) -> Any:
         random.seed(seed)
     outputs = features
     for layer, number in _numbered(plan)[len(plan.frozen) :]:
-        outputs = _keras_layer(layer, number=number)(outputs)
+        outputs = _apply(layer, outputs, number=number)
     return outputs
 
 
@@ -156,6 +159,45 @@ def _numbered(plan: LayerPlan) -> list[tuple[Layer, int]]:
         count[type(layer)] += 1
         numbered.append((layer, count[type(layer)]))
     return numbered
+
+
+def _apply(layer: Layer, inputs: Any, *, number: int) -> Any:
+    match layer:
+        case NormalizedConvolution(filters=filters, kernel_size=size):
+            name = f"normalized_convolution_{number}"
+            outputs = _convolve(inputs, filters, size, name=name)
+            outputs = _normalize(outputs, name=f"{name}_normalization")
+            return keras.layers.ReLU(name=f"{name}_relu")(outputs)
+        case ResidualBlock():
+            return _residual_block(layer, inputs, name=f"block_{number}")
+        case _:
+            return _keras_layer(layer, number=number)(inputs)
+
+
+def _residual_block(block: ResidualBlock, inputs: Any, *, name: str) -> Any:
+    filters, size, strides = block.filters, block.kernel_size, block.strides
+    outputs = _convolve(inputs, filters, size, strides=strides, name=f"{name}_convolution_1")
+    outputs = _normalize(outputs, name=f"{name}_normalization_1")
+    outputs = keras.layers.ReLU(name=f"{name}_relu_1")(outputs)
+    outputs = _convolve(outputs, filters, size, name=f"{name}_convolution_2")
+    outputs = _normalize(outputs, scale="zeros", name=f"{name}_normalization_2")
+    shortcut = inputs
+    if block.projects(inputs.shape[-1]):
+        shortcut = _convolve(inputs, filters, 1, strides=strides, name=f"{name}_projection")
+        shortcut = _normalize(shortcut, name=f"{name}_projection_normalization")
+    outputs = keras.layers.Add(name=f"{name}_addition")([shortcut, outputs])
+    return keras.layers.ReLU(name=f"{name}_relu")(outputs)
+
+
+def _convolve(inputs: Any, filters: int, size: int, *, name: str, strides: int = 1) -> Any:
+    """A convolution that a batch normalisation follows: that one has the offset, and ReLU comes behind it."""
+    return keras.layers.Conv2D(
+        filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(inputs)
+
+
+def _normalize(inputs: Any, *, name: str, scale: str = "ones") -> Any:
+    return keras.layers.BatchNormalization(momentum=MOMENTUM, gamma_initializer=scale, name=name)(inputs)
 
 
 def _keras_layer(layer: Layer, *, number: int) -> keras.layers.Layer:

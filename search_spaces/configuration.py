@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from search_spaces.parameters import Parameter
     from search_spaces.plan import LayerPlan
     from search_spaces.reported import ReportedExperiment
@@ -31,6 +33,19 @@ class ParameterDescription:
     doc: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FirstTrial:
+    """A published network that a family begins with; no report says what it reaches here.
+
+    Attributes:
+        id: Its name, unique among all families, such as `residual-resnet20`.
+        configuration: Its hyperparameters and its family, as `SearchSpace.from_dict` takes them.
+    """
+
+    id: str
+    configuration: Mapping[str, object]
+
+
 class ConfigurationError(ValueError):
     """A configuration that cannot be, or cannot be built; the message is for people."""
 
@@ -46,6 +61,8 @@ class Configuration(ABC):
         family: The family's name, as users type it.
         reported: The experiments that a report describes for this family. Defaults to none.
         backbones: Names of the pretrained backbones that the family can choose. Defaults to none.
+        first_trials: Configurations that are enqueued before anything is sampled, without a verdict on what they
+            reach. Defaults to none.
         default_recipe: How its networks are trained unless somebody says otherwise: `report` (default) or `tuned`.
 
     Raises:
@@ -55,6 +72,7 @@ class Configuration(ABC):
     family: ClassVar[str]
     reported: ClassVar[tuple[ReportedExperiment, ...]] = ()
     backbones: ClassVar[tuple[str, ...]] = ()
+    first_trials: ClassVar[tuple[FirstTrial, ...]] = ()
     default_recipe: ClassVar[str] = "report"
 
     def __post_init__(self) -> None:

@@ -18,6 +18,8 @@ from search_spaces.layers import (
     GlobalAveragePooling,
     Layer,
     MaxPooling,
+    NormalizedConvolution,
+    ResidualBlock,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ class Cost:
         )
 
 
+_SPATIAL = (Convolution, NormalizedConvolution, ResidualBlock, MaxPooling, GlobalAveragePooling, Backbone)
+
+
 def cost_of(layers: Sequence[Layer], image_shape: tuple[int, int, int]) -> tuple[Shape, Cost]:
     """Follow one image through the layers.
 
@@ -66,7 +71,7 @@ def cost_of(layers: Sequence[Layer], image_shape: tuple[int, int, int]) -> tuple
     total = Cost()
     for index, layer in enumerate(layers):
         _check_input(layer, shape, first=index == 0)
-        if isinstance(layer, MaxPooling) and min(shape[:2]) < 2:
+        if _halves(layer) and min(shape[:2]) < 2:
             raise ConfigurationError(_too_small(layers, image_shape))
         shape, cost = _follow(layer, shape)
         total += cost
@@ -84,19 +89,44 @@ def _follow(layer: Layer, shape: Shape) -> tuple[Shape, Cost]:
         case Dense(units=units):
             return (units,), _trainable(shape[0] * units + units, shape[0] * units)
         case BatchNormalization():
-            # Scale and offset are trained; the moving mean and variance are only kept.
-            return shape, Cost(parameters=4 * shape[-1], trainable_parameters=2 * shape[-1])
-        case MaxPooling():
-            return (shape[0] // 2, shape[1] // 2, shape[2]), Cost()
-        case Flatten():
-            return (prod(shape),), Cost()
-        case GlobalAveragePooling():
-            return shape[-1:], Cost()
-        case Dropout():
-            return shape, Cost()
+            return shape, _normalization(shape[-1])
+        case NormalizedConvolution(filters=filters, kernel_size=size):
+            return _normalized(shape, filters, size)
+        case ResidualBlock(filters=filters, strides=strides, kernel_size=size):
+            within, cost = _normalized(shape, filters, size, strides)
+            cost += _normalized(within, filters, size)[1]
+            if layer.projects(shape[-1]):
+                cost += _normalized(shape, filters, 1, strides)[1]
+            return within, cost
         case Backbone(name=name):
             facts = BACKBONES[name]
             return facts.feature_shape, Cost(parameters=facts.parameters, forward_macs=facts.forward_macs)
+        case MaxPooling() | Flatten() | GlobalAveragePooling() | Dropout():
+            return _reshaped(layer, shape), Cost()
+
+
+def _reshaped(layer: MaxPooling | Flatten | GlobalAveragePooling | Dropout, shape: Shape) -> Shape:
+    match layer:
+        case MaxPooling():
+            return (shape[0] // 2, shape[1] // 2, shape[2])
+        case Flatten():
+            return (prod(shape),)
+        case GlobalAveragePooling():
+            return shape[-1:]
+        case Dropout():
+            return shape
+
+
+def _normalized(shape: Shape, filters: int, size: int, strides: int = 1) -> tuple[Shape, Cost]:
+    """A convolution without a bias, and the batch normalisation after it."""
+    height, width = (-(-side // strides) for side in shape[:2])  # same padding: an odd last row counts
+    kernel = size * size * shape[-1] * filters
+    return (height, width, filters), _trainable(kernel, height * width * kernel) + _normalization(filters)
+
+
+def _normalization(channels: int) -> Cost:
+    # Scale and offset are trained; the moving mean and variance are only kept.
+    return Cost(parameters=4 * channels, trainable_parameters=2 * channels)
 
 
 def _trainable(weights: int, macs: int) -> Cost:
@@ -105,7 +135,7 @@ def _trainable(weights: int, macs: int) -> Cost:
 
 def _check_input(layer: Layer, shape: Shape, *, first: bool) -> None:
     kind = type(layer).__name__
-    spatial = isinstance(layer, (Convolution, MaxPooling, GlobalAveragePooling, Backbone))
+    spatial = isinstance(layer, _SPATIAL)
     if spatial and len(shape) != 3:
         raise ConfigurationError(f"{kind} needs height, width and channels, received the flat shape {shape}.")
     if isinstance(layer, Dense) and len(shape) != 1:
@@ -123,16 +153,25 @@ def _check_input(layer: Layer, shape: Shape, *, first: bool) -> None:
             )
 
 
+def _halves(layer: Layer) -> bool:
+    """Whether it halves height and width, and so must see at least 2 by 2."""
+    return isinstance(layer, MaxPooling) or (isinstance(layer, ResidualBlock) and layer.strides > 1)
+
+
 def _too_small(layers: Sequence[Layer], image_shape: tuple[int, int, int]) -> str:
-    poolings = sum(isinstance(layer, MaxPooling) for layer in layers)
+    halving = [layer for layer in layers if _halves(layer)]
+    poolings = sum(isinstance(layer, MaxPooling) for layer in halving)
+    blocks = len(halving) - poolings
+    counts = ((poolings, "pooling", ""), (blocks, "block", " with stride 2"))
+    several = " and ".join(f"{n} {kind}{'s' * (n > 1)}{more}" for n, kind, more in counts if n)
     if isinstance(layers[0], Backbone):
         height, width, _ = BACKBONES[layers[0].name].feature_shape
-        return (
-            f"Backbone {layers[0].name!r} gives {height} by {width} features, "
-            f"too few for {poolings} poolings. Leave poolings out."
-        )
-    smallest = 2**poolings  # each pooling halves, rounding down, and the last one must still see 2 by 2
+        return f"Backbone {layers[0].name!r} gives {height} by {width} features, too few for {several}. Leave them out."
+    smallest = 1
+    for layer in reversed(halving):
+        # A pooling rounds down, a block rounds up; each must see 2 by 2.
+        smallest = max(2, 2 * smallest - (0 if isinstance(layer, MaxPooling) else 1))
     return (
-        f"Images of {image_shape[0]} by {image_shape[1]} pixels are too small for {poolings} poolings. "
-        f"Expected at least {smallest} by {smallest}. Enlarge them, or choose a network with fewer poolings."
+        f"Images of {image_shape[0]} by {image_shape[1]} pixels are too small for {several}. "
+        f"Expected at least {smallest} by {smallest}. Enlarge them, or choose a network with fewer of them."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+MOMENTUM = 0.9  # of moving averages: with Keras's 0.99 a short run is validated with what they began with
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convolution:
@@ -33,7 +35,44 @@ class BatchNormalization:
             is validated with averages that are still near their start, so it looks like chance.
     """
 
-    momentum: float = 0.9
+    momentum: float = MOMENTUM
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalizedConvolution:
+    """A square convolution with stride 1, `same` padding and no bias, then batch normalisation, then ReLU.
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Height and width of the kernel, in pixels. Defaults to 3.
+    """
+
+    filters: int
+    kernel_size: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualBlock:
+    """Two normalised convolutions added to a shortcut, with ReLU between them and after the addition.
+
+    The scale of the second normalisation begins with zeros, so that at first only the shortcut passes. Where the
+    shape changes, the shortcut is a normalised convolution of 1 by 1; else it is the input itself. No convolution
+    has a bias; padding is `same`.
+
+    Args:
+        filters: Number of output channels.
+        strides: Of the first convolution and the shortcut; with 2, height and width are halved, rounding up.
+            Defaults to 1.
+        kernel_size: Height and width of both kernels, in pixels. Defaults to 3.
+    """
+
+    filters: int
+    strides: Literal[1, 2] = 1
+    kernel_size: int = 3
+
+    def projects(self, channels: int) -> bool:
+        """Whether the shortcut of an input with so many channels is a convolution."""
+        return self.strides > 1 or channels != self.filters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,5 +123,14 @@ class Backbone:
 
 
 Layer: TypeAlias = (
-    Convolution | MaxPooling | BatchNormalization | Dropout | Flatten | GlobalAveragePooling | Dense | Backbone
+    Convolution
+    | MaxPooling
+    | BatchNormalization
+    | NormalizedConvolution
+    | ResidualBlock
+    | Dropout
+    | Flatten
+    | GlobalAveragePooling
+    | Dense
+    | Backbone
 )

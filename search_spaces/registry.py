@@ -12,6 +12,7 @@ from search_spaces.grouped import Grouped
 from search_spaces.isolated import Isolated
 from search_spaces.pretrained import Pretrained
 from search_spaces.reading import nearest
+from search_spaces.residual import Residual
 from search_spaces.space import SearchSpace
 from search_spaces.tuned import tuned
 
@@ -23,7 +24,7 @@ ALL = "all"
 TUNED = "tuned"  # the recipe that is searched, too
 
 _FAMILIES: Mapping[str, type[Configuration]] = MappingProxyType(
-    {family.family: family for family in (Isolated, Grouped, Pretrained)}  # the report's order
+    {family.family: family for family in (Isolated, Grouped, Pretrained, Residual)}  # the report's order, then ours
 )
 _BUILT_IN = (*_FAMILIES, ALL)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import BaseTrial
 
+    from search_spaces.configuration import FirstTrial
     from search_spaces.reported import ReportedExperiment
 
 FAMILY = "family"  # the first parameter of a space that has several families
@@ -90,6 +91,11 @@ class SearchSpace:
     def default_recipe(self) -> str:
         """The recipe of its studies by default: its family's, and the report's of several families."""
         return self.families[0].default_recipe if len(self.families) == 1 else Configuration.default_recipe
+
+    @property
+    def first_trials(self) -> tuple[FirstTrial, ...]:
+        """The published networks that the families begin with, in the families' order."""
+        return tuple(first for family in self.families for first in family.first_trials)
 
     @property
     def uses_backbones(self) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from search_spaces import (
     GlobalAveragePooling,
     LayerPlan,
     MaxPooling,
+    NormalizedConvolution,
+    ResidualBlock,
 )
 from search_spaces.cost import cost_of
 from search_spaces.layers import Layer
@@ -56,6 +58,8 @@ _PLAIN_WORDS: Final[dict[type, str]] = {
 
 _COLOURS: Final[dict[type, str]] = {
     Convolution: BLUE,
+    NormalizedConvolution: BLUE,
+    ResidualBlock: BLUE,
     Dense: ORANGE,
     Backbone: PURPLE,
     MaxPooling: GREEN,
@@ -78,7 +82,7 @@ class _Row:
 
     @property
     def is_tall(self) -> bool:
-        return isinstance(self.layer, (Convolution, Dense, Backbone)) or bool(self.macs)
+        return bool(self.macs)
 
     @property
     def height(self) -> float:
@@ -88,7 +92,8 @@ class _Row:
 def architecture(plan: LayerPlan, *, title: str) -> Figure:
     """The layers of a plan from top to bottom: what they are, what comes out, parameters and MMACs.
 
-    A block of convolutions, or a dense layer, and the poolings and regularisers after it stand together.
+    A block of convolutions, or a dense layer, and the poolings and regularisers after it stand together, and so do
+    residual blocks up to the next one that halves the image.
 
     Args:
         plan: The network.
@@ -99,8 +104,7 @@ def architecture(plan: LayerPlan, *, title: str) -> Figure:
     height = HEADER + 0.5 + sum(row.height for row in rows) + groups * (_GAP + 0.06) + 0.12
     trained = "" if plan.trainable_parameters == plan.parameters else f" ({plan.trainable_parameters:,} trained)"
     subtitle = (
-        f"{len(plan.layers)} layers, {plan.parameters:,} parameters{trained}, "
-        f"{_millions(plan.forward_macs)} MMACs for one image"
+        f"{_count(plan)}, {plan.parameters:,} parameters{trained}, {_millions(plan.forward_macs)} MMACs for one image"
     )
     figure = new_figure(_WIDTH, height, title=title, subtitle=subtitle)
     axes = empty_panel(figure, 0, 0, _WIDTH, height)
@@ -131,14 +135,14 @@ def _rows(plan: LayerPlan) -> list[_Row]:
     for count, layer in enumerate(plan.layers, start=1):
         shape, total = cost_of(plan.layers[:count], plan.image_shape)
         joins = isinstance(layer, (MaxPooling, BatchNormalization, Dropout))
-        gathers = isinstance(layer, (Flatten, GlobalAveragePooling))
+        parts = isinstance(layer, (Flatten, GlobalAveragePooling)) or _halves(layer)
         rows.append(
             _Row(
                 layer=layer,
                 shape=shape,
                 parameters=total.parameters - before.parameters,
                 macs=total.forward_macs - before.forward_macs,
-                begins_group=not rows or gathers or (follows and not joins),
+                begins_group=not rows or parts or (follows and not joins),
             )
         )
         before, follows = total, joins
@@ -182,12 +186,28 @@ def _draw(axes: Axes, row: _Row, bottom: float, *, share: float) -> None:
         )
 
 
+def _count(plan: LayerPlan) -> str:
+    """How many layers; a residual block is several."""
+    blocks = sum(isinstance(layer, ResidualBlock) for layer in plan.layers)
+    if not blocks:
+        return f"{len(plan.layers)} layers"
+    return f"{len(plan.layers) - blocks} layers and {blocks} residual block{'' if blocks == 1 else 's'}"
+
+
+def _halves(layer: Layer) -> bool:
+    return isinstance(layer, ResidualBlock) and layer.strides > 1
+
+
 def _words(layer: Layer) -> str:
     if type(layer) in _PLAIN_WORDS:
         return _PLAIN_WORDS[type(layer)]
     match layer:
         case Convolution(filters=filters, kernel_size=size):
             return f"convolution {size}{_TIMES}{size}, {filters:,} filters"
+        case NormalizedConvolution(filters=filters, kernel_size=size):
+            return f"convolution {size}{_TIMES}{size}, {filters:,} filters, normed"
+        case ResidualBlock(filters=filters, strides=strides, kernel_size=size):
+            return f"residual {size}{_TIMES}{size}, {filters:,} filters" + (", stride 2" if strides > 1 else "")
         case Dense(units=units, activation="softmax"):
             return f"dense, {units:,} classes, softmax"
         case Dense(units=units, l2=l2):

@@ -20,6 +20,7 @@ CONFIGS = {
     "isolated": {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.2},
     "grouped": {"l2": None, "batch_norm": True, "dropout": 0.2},
     "pretrained": {"backbone": "vgg16", "l2": 0.001, "batch_norm": True, "dropout": None},
+    "residual": {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"},
 }
 LIMIT = 20
 
@@ -119,7 +120,12 @@ def train(data, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("family", "precision"),
-    [("isolated", "float32"), ("grouped", "mixed_bfloat16"), ("pretrained", "mixed_bfloat16")],
+    [
+        ("isolated", "float32"),
+        ("grouped", "mixed_bfloat16"),
+        ("pretrained", "mixed_bfloat16"),
+        ("residual", "mixed_bfloat16"),
+    ],
 )
 def test_a_network_built_from_its_weights_says_what_the_trained_one_said(train, specification, data, family, precision):
     trained, _ = train(family, precision)
@@ -130,13 +136,14 @@ def test_a_network_built_from_its_weights_says_what_the_trained_one_said(train, 
     np.testing.assert_allclose(rebuilt.predict(images, verbose=0), expected, atol=1e-6)
 
 
-def test_a_model_is_written_with_what_it_says_of_test_images(train, specification, data):
-    trained, result = train("isolated")
+@pytest.mark.parametrize("family", ["isolated", "residual"])
+def test_a_model_is_written_with_what_it_says_of_test_images(train, specification, data, family):
+    trained, result = train(family)
     known = {
         part: Measured(confusion_matrix=each.confusion_matrix, cross_entropy=each.cross_entropy, loss=each.loss)
         for part, each in (("validation", result.validation), ("test", result.test))
     }
-    wanted, steps = specification("isolated", known=known, formats=("onnx", "litert")), []
+    wanted, steps = specification(family, known=known, formats=("onnx", "litert")), []
     facts = build(wanted, steps.append)
     assert facts["parts"]["validation"]["cross_entropy"] == result.validation.cross_entropy
     assert facts["preprocessing"] == {"image_shape": [28, 28, 1], "background": "dark", "fit": "pad"}

@@ -24,6 +24,7 @@ TRAINED = {
     "isolated-4": ("conv_layers=4", "l2=off", "batch_norm=true", "dropout=off"),
     "grouped": ("l2=0.01", "batch_norm=true", "dropout=0.2"),
     "pretrained": ("backbone=vgg16", "l2=0.01", "batch_norm=true", "dropout=0.2"),
+    "residual": ("stem_filters=16", "stem_kernel=3", "stages=3x16"),
 }
 
 
@@ -129,6 +130,80 @@ def test_plans_and_constants_of_the_backbones_count_what_keras_counts(experiment
     assert macs_of(model) == plan.forward_macs
 
 
+@pytest.mark.parametrize(
+    ("pairs", "image_shape"),
+    [
+        (("stem_filters=16", "stem_kernel=3", "stages=3x16"), (28, 28, 1)),
+        (("stem_filters=32", "stem_kernel=3", "stages=1x64"), (28, 28, 1)),
+        (("stem_filters=64", "stem_kernel=5", "stages=2x40"), (28, 28, 1)),
+        (("stem_filters=32", "stem_kernel=5", "stages=1x48"), (5, 17, 3)),  # 3 by 9, 2 by 5, 1 by 3
+    ],
+    ids=["resnet20", "wide", "middle", "odd and coloured"],
+)
+def test_plans_of_residual_networks_count_what_keras_counts(pairs, image_shape):
+    plan = SPACE.parse(["family=residual", *pairs]).plan(image_shape, 10)
+    model = build_model(plan)
+    assert model.count_params() == plan.parameters
+    assert weights_in(model.trainable_weights) == plan.trainable_parameters
+    assert macs_of(model) == plan.forward_macs
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert not any(layer.use_bias for layer in convolutions)
+    normalisations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(normalisations) == len(convolutions)
+    assert model.layers[-1].input.shape == (None, plan.layers[-3].filters)  # what a scatter shows and an export splits
+
+
+def outputs_of(model: keras.Model, *names: str) -> list[np.ndarray]:
+    """What layers give for images, behind normalisations that were given other statistics than they began with."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_mean.assign(keras.ops.full(layer.moving_mean.shape, 0.1))
+            layer.moving_variance.assign(keras.ops.full(layer.moving_variance.shape, 0.5))
+    part = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    return [np.asarray(output) for output in part(images(count=4), training=False)]
+
+
+def test_a_residual_block_begins_as_its_shortcut_with_relu():
+    model = build_model(plan_of("residual"))
+    before, same, shortcut, halved = outputs_of(
+        model, "block_1_relu", "block_2_relu", "block_4_projection_normalization", "block_4_relu"
+    )
+    assert before.any()
+    np.testing.assert_array_equal(same, before)  # a block without a projection is the identity
+    np.testing.assert_array_equal(halved, np.maximum(shortcut, 0))
+    assert (shortcut < 0).any()
+    for number in range(1, 10):
+        assert not np.asarray(model.get_layer(f"block_{number}_normalization_2").gamma).any()
+
+
+def test_what_a_residual_block_learns_is_added_to_its_shortcut():
+    model = build_model(plan_of("residual"))
+    learnt = model.get_layer("block_2_normalization_2")
+    learnt.gamma.assign(keras.ops.ones(learnt.gamma.shape))
+    before, within, after = outputs_of(model, "block_1_relu", "block_2_normalization_2", "block_2_relu")
+    np.testing.assert_allclose(after, np.maximum(before + within, 0), rtol=1e-6)
+    assert (after != before).any()
+
+
+def test_a_residual_network_survives_saving_and_loading_in_safe_mode(tmp_path):
+    model = build_model(plan_of("residual"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(images(), verbose=0), model.predict(images(), verbose=0))
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
+
+
+def test_building_again_gives_variables_in_the_same_order_with_the_same_paths():
+    first = build_model(plan_of("residual"))
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(43)
+    second = build_model(plan_of("residual"))
+    assert [each.path for each in first.variables] == [each.path for each in second.variables]
+    assert len({each.path for each in first.variables}) == len(first.variables)
+    for one, other in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_the_multiply_accumulates_are_those_of_the_report():
     """In millions at 28 by 28 by 1, by hand: pixels, times nine, times channels in and out."""
     dense = (384 * 768 + 768 * 10) / 1e6
@@ -144,10 +219,10 @@ def test_the_multiply_accumulates_are_those_of_the_report():
 
 
 def test_only_the_hidden_dense_layers_carry_an_l2_penalty():
-    for name in ("isolated", "grouped", "pretrained"):
+    for name in ("isolated", "grouped", "pretrained", "residual"):
         model = build_model(plan_of(name))
         penalised = [layer.name for layer in model.layers if getattr(layer, "kernel_regularizer", None) is not None]
-        assert penalised == ["dense_1", "dense_2"]
+        assert penalised == ([] if name == "residual" else ["dense_1", "dense_2"])
 
 
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "colour"])
@@ -178,12 +253,14 @@ def test_images_are_enlarged_smoothly_before_they_are_scaled():
     assert ((resized > 0) & (resized < 255)).any()
 
 
-@pytest.mark.parametrize("name", ["grouped", "pretrained"])
-def test_scaling_and_probabilities_stay_float32_under_a_mixed_policy(name):
+@pytest.mark.parametrize(
+    ("name", "inner"), [("grouped", "dense_1"), ("pretrained", "dense_1"), ("residual", "block_9_addition")]
+)
+def test_scaling_and_probabilities_stay_float32_under_a_mixed_policy(name, inner):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = build_model(plan_of(name))
     assert model.get_layer("scaling").compute_dtype == "float32"
-    assert model.get_layer("dense_1").compute_dtype == "bfloat16"
+    assert model.get_layer(inner).compute_dtype == "bfloat16"
     probabilities = model.predict(images(count=4), verbose=0)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -242,4 +319,4 @@ def test_every_family_trains_and_survives_saving_on_jax():
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed" in done.stdout
+    assert "11 passed" in done.stdout

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
-from search_spaces import BACKBONES
+from search_spaces import BACKBONES, find_space
 from sweep.figures.architecture import architecture
 from sweep.figures.curves import learning_curves
 from sweep.figures.features import features
@@ -12,6 +13,7 @@ from sweep.figures.rendering import render
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 NAN, INF = float("nan"), float("inf")
+RESIDUAL = find_space("residual").parse(["stem_filters=64", "stem_kernel=5", "stages=2x32"])
 
 
 def test_curves_show_training_and_validation(make_history, by_label, texts):
@@ -268,10 +270,26 @@ def test_a_backbone_is_one_layer(make_plan, texts):
     assert "global average pooling" in found
 
 
-@pytest.mark.parametrize("family", ["isolated", "grouped", "pretrained"])
+def test_a_residual_block_is_drawn_as_one_and_counted_apart(texts):
+    plan = RESIDUAL.plan((28, 28, 1), 10)
+    figure = architecture(plan, title="t")
+    found = texts(figure)
+    assert f"convolution 5{TIMES}5, 64 filters, normed" in found
+    assert found.count(f"residual 3{TIMES}3, 128 filters") == found.count(f"residual 3{TIMES}3, 128 filters, stride 2")
+    assert found.count(f"4 {TIMES} 4 {TIMES} 128") == 2
+    assert any(text.startswith("3 layers and 6 residual blocks, ") for text in found)
+    groups = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    assert len(groups) == 5  # the stem, three stages, the mean with the softmax
+
+
+@pytest.mark.parametrize("family", ["isolated", "grouped", "pretrained", "residual"])
 def test_no_words_of_an_architecture_overlap(make_plan, family):
-    more = {"isolated": {"conv_layers": 4}, "grouped": {}, "pretrained": {"backbone": "inception_v3"}}[family]
-    figure = architecture(make_plan(family, l2=0.00012345, batch_norm=True, dropout=0.1234, **more), title="t")
+    if family == "residual":
+        plan = RESIDUAL.plan((28, 28, 1), 10)
+    else:
+        more = {"isolated": {"conv_layers": 4}, "grouped": {}, "pretrained": {"backbone": "inception_v3"}}[family]
+        plan = make_plan(family, l2=0.00012345, batch_norm=True, dropout=0.1234, **more)
+    figure = architecture(plan, title="t")
     render(figure)
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts]
     assert not any(a.overlaps(b) for index, a in enumerate(boxes) for b in boxes[:index])

@@ -54,7 +54,7 @@ def test_the_documented_family_is_found_sampled_and_counted(tmp_path):
         check=True,
     )
     assert json.loads(done.stdout) == {
-        "names": ["isolated", "grouped", "pretrained", "all", "wide"],
+        "names": ["isolated", "grouped", "pretrained", "residual", "all", "wide"],
         "family": "wide",
         "distributions": ["filters", "use_dropout", "dropout"],
         "parameters": 9 * 64 + 64 + 14 * 14 * 64 * 10 + 10,

@@ -117,7 +117,7 @@ def test_the_constructor_checks_just_as_strictly():
 
 
 def test_the_family_must_be_named_where_there_are_several():
-    with pytest.raises(ConfigurationError, match=r"'family' is missing.*isolated, grouped, pretrained"):
+    with pytest.raises(ConfigurationError, match=r"'family' is missing.*isolated, grouped, pretrained, residual"):
         find_space("all").from_dict(GOOD)
 
 

@@ -27,7 +27,7 @@ from search_spaces import (
     parameter,
 )
 
-NAMES = ("isolated", "grouped", "pretrained", "all")
+NAMES = ("isolated", "grouped", "pretrained", "residual", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,9 @@ def test_the_parameters_carry_the_names_that_studies_store():
     assert list(find_space("isolated").distributions) == ["conv_layers", *shared]
     assert list(find_space("grouped").distributions) == shared
     assert list(find_space("pretrained").distributions) == ["backbone", *shared]
-    assert list(find_space("all").distributions) == ["family", "conv_layers", *shared, "backbone"]
+    stages = ["stem_filters", "stem_kernel", "stages"]
+    assert list(find_space("residual").distributions) == stages
+    assert list(find_space("all").distributions) == ["family", "conv_layers", *shared, "backbone", *stages]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,6 +88,7 @@ def test_all_samples_every_family():
         "isolated",
         "grouped",
         "pretrained",
+        "residual",
     }
 
 
@@ -125,7 +128,7 @@ def test_parameters_of_the_other_families_keep_an_inert_value():
         find_space("all").parse(["family=grouped", "l2=0.01", "batch_norm=true", "dropout=0.2"])
     )
     assert params["family"] == "grouped"
-    assert (params["conv_layers"], params["backbone"]) == (3, "vgg16")
+    assert (params["conv_layers"], params["backbone"], params["stages"]) == (3, "vgg16", "3x16")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -172,12 +175,17 @@ def test_parameters_of_an_unknown_family_are_refused():
 def test_the_hash_is_the_same_in_every_process_and_version():
     # Stored with every study: if this fails, existing studies can no longer be resumed.
     assert find_space("isolated").hash == "799bf5ee5072b306234de083740540305025d551ff5f123fd575bec62f2a2c0b"
-    assert find_space("all").hash == "eae8edd5b34ca25c098e4afe3f9b6c180c35566f987d38ec5c826827b9922bae"
+    assert find_space("all").hash == "e36d82bb393b8418b41444ff0de169f0b6155fac200fba194e0ea006217581ee"
+
+
+def test_a_family_that_is_left_out_leaves_no_trace_in_the_hash():
+    of_the_reports_three = "eae8edd5b34ca25c098e4afe3f9b6c180c35566f987d38ec5c826827b9922bae"
+    assert find_space("all", without=["residual"]).hash == of_the_reports_three
 
 
 def test_the_hash_differs_between_spaces_and_with_a_family_left_out():
     hashes = {find_space(name).hash for name in NAMES} | {find_space("all", without=["pretrained"]).hash}
-    assert len(hashes) == 5
+    assert len(hashes) == 6
 
 
 def test_the_hash_changes_with_a_bound():

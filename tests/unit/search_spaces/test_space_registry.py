@@ -7,7 +7,7 @@ import pytest
 
 from search_spaces import UnknownFamilyError, find_space, space_names
 
-BUILT_IN = ("isolated", "grouped", "pretrained", "all")
+BUILT_IN = ("isolated", "grouped", "pretrained", "residual", "all")
 
 FAMILY = """
 from dataclasses import dataclass
@@ -59,21 +59,26 @@ def test_the_built_in_spaces_are_known():
 
 
 def test_all_joins_the_built_in_families():
-    assert [family.family for family in find_space("all").families] == ["isolated", "grouped", "pretrained"]
+    assert [family.family for family in find_space("all").families] == [
+        "isolated",
+        "grouped",
+        "pretrained",
+        "residual",
+    ]
 
 
 def test_families_can_be_left_out_of_all():
     space = find_space("all", without=["pretrained"])
-    assert [family.family for family in space.families] == ["isolated", "grouped"]
+    assert [family.family for family in space.families] == ["isolated", "grouped", "residual"]
     assert space.name == "all"
-    assert "family" not in find_space("all", without=["isolated", "pretrained"]).distributions
+    assert "family" not in find_space("all", without=["isolated", "pretrained", "residual"]).distributions
 
 
 @pytest.mark.parametrize(
     ("name", "without", "told"),
     [
         ("all", ["groupd"], r"'groupd' \(did you mean 'grouped'\?\)"),
-        ("all", ["isolated", "grouped", "pretrained"], "Keep at least one"),
+        ("all", ["isolated", "grouped", "pretrained", "residual"], "Keep at least one"),
         ("grouped", ["isolated"], "left out of 'all' only"),
     ],
 )
@@ -85,7 +90,7 @@ def test_families_that_cannot_be_left_out_are_refused(name, without, told):
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_known_ones():
     with pytest.raises(
         UnknownFamilyError,
-        match=r"'gruoped' \(did you mean 'grouped'\?\). Known families: isolated, grouped, pretrained, all\.",
+        match=r"'gruoped' \(did you mean 'grouped'\?\). Known families: isolated, grouped, pretrained, residual, all\.",
     ):
         find_space("gruoped")
 
