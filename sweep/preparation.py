@@ -20,7 +20,7 @@ from sweep.errors import UsageError, WorldError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
 from sweep.names import nearest
 from sweep.places import settle_place
-from sweep.queueing import enqueue_baselines
+from sweep.queueing import enqueue_baselines, enqueue_first_trials
 from sweep.recipe import RECIPES, TYPICAL_BATCH, Recipe
 from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings
 
@@ -223,6 +223,7 @@ def create_or_resume(
             refuse_another_identity(study, prepared.identity)
         # A creation that was cut short is completed here; a complete one is left as it is.
         enqueue_baselines(study, prepared.space)
+        enqueue_first_trials(study, prepared.space)
         return study, change_budget(study, change) + moved
 
 

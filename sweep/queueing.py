@@ -9,7 +9,7 @@ from sweep.standing import CONFIRMS
 
 MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
 # What a retry keeps of its history.
-CARRIED = ("baseline", "confirms", "seed", "takes_over", "draw", "enqueued", "crashes", "interruptions")
+CARRIED = ("baseline", "confirms", "seed", "takes_over", "draw", "enqueued", "first_trial", "crashes", "interruptions")
 
 
 def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
@@ -28,6 +28,25 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
         study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})
+    return len(missing)
+
+
+def enqueue_first_trials(study: optuna.Study, space: SearchSpace) -> int:
+    """Enqueue the networks that the space's families begin with and the study does not hold yet.
+
+    They are enqueued configurations as any other: nothing was reported of them, so nothing is verified. The caller
+    holds the study's lock.
+
+    Returns:
+        How many were enqueued.
+    """
+    if CONFIRMS in study.user_attrs:
+        return 0
+    known = {trial.user_attrs.get("first_trial") for trial in study.get_trials(deepcopy=False)}
+    missing = [first for first in space.first_trials if first.id not in known]
+    for first in missing:
+        attributes = {"enqueued": True, "first_trial": first.id, "attempt": 1}
+        study.enqueue_trial(space.to_params(space.from_dict(first.configuration)), user_attrs=attributes)
     return len(missing)
 
 

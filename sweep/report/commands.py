@@ -59,7 +59,12 @@ def _precision(study: StudyFacts) -> object:
 
 def enqueue_commands(study: StudyFacts) -> list[str]:
     """`sweep enqueue` for what people had trained besides."""
-    asked = [trial for trial in study.trials if trial.attributes.get("enqueued") and "retry_of" not in trial.attributes]
+    # A family's first trials come with the study, and a retry is what was asked for before.
+    asked = [
+        trial
+        for trial in study.trials
+        if trial.attributes.get("enqueued") and not {"retry_of", "first_trial"} & trial.attributes.keys()
+    ]
     return [
         shlex.join(["sweep", "enqueue", study.name, *(f"{name}={_exactly(value)}" for name, value in config.items())])
         for trial in asked

@@ -16,6 +16,7 @@ from tests.jobs import make_job
 pytestmark = pytest.mark.long
 
 DROPPING = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.3}
+RESIDUAL = {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"}
 
 
 @pytest.fixture
@@ -41,7 +42,12 @@ def _weights(job):
         return {name: file[name] for name in file.files}
 
 
-def test_an_interrupted_trial_ends_with_the_weights_of_an_uninterrupted_one(job, retry, train, tmp_path):
+@pytest.mark.parametrize(("family", "config"), [("isolated", DROPPING), ("residual", RESIDUAL)])
+def test_an_interrupted_trial_ends_with_the_weights_of_an_uninterrupted_one(
+    job, retry, train, tmp_path, family, config
+):
+    plan = find_space(family).from_dict(config).plan((28, 28, 1), 10)
+    job, retry = replace(job, plan=plan), replace(retry, plan=plan)
     whole = replace(job, trial=9, checkpoint=tmp_path / "9.npz", weights=tmp_path / "whole.npz")
     uninterrupted = train(whole)
     assert isinstance(train(job, until=2)[-1], Stopped)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from search_spaces import ConfigurationError
+from search_spaces import ConfigurationError, find_space
 from sweep.data.dataset import load_dataset
 from sweep.data.split import split_dataset
 from sweep.failures import FailureKind
@@ -55,6 +55,17 @@ def test_a_trial_reports_every_epoch_and_then_its_result(job, train):
     assert result.best_epoch == max(ends, key=lambda end: end.val_accuracy).epoch
     assert result.test is None
     assert result.train_seconds == pytest.approx(sum(end.seconds for end in ends))
+
+
+def test_a_residual_network_learns_digits(tmp_path, train):
+    space = find_space("residual")
+    plan = space.from_dict(space.first_trials[0].configuration).plan((28, 28, 1), 10)
+    answers = train(make_job(tmp_path, plan=plan, limit=400, epochs=6, batch_size=32))
+    result = answers[-1]
+    assert isinstance(result, Result), result
+    assert result.history[-1].loss < result.history[0].loss
+    assert max(end.val_accuracy for end in result.history) > 0.6  # chance is 0.1, and 0.9 was seen
+    assert len(result.features.points) == len(result.features.true) > 0
 
 
 def test_the_measures_belong_to_the_best_epochs_weights(job, train):
