@@ -26,7 +26,7 @@ def tell_end(study: optuna.Study, prepared: Prepared, end: RunEnd, place: Place)
     )
     now = standing_of(study)
     notes.print(_why(end, now, study))
-    for line in next_steps(prepared.name, now, place):
+    for line in next_steps(prepared.name, now, place, reported=bool(prepared.space.reported)):
         notes.print(line)
 
 

@@ -53,14 +53,14 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
     return table
 
 
-def next_steps(name: str, now: Standing, place: Place) -> list[str]:
-    """What to type next, with what it does."""
+def next_steps(name: str, now: Standing, place: Place, *, reported: bool) -> list[str]:
+    """What to type next, with what it does; `reported`: whether the study has reported experiments."""
     where = "" if str(place.home) == "sweep-data" else f" --home {place.home}"
     steps = [(f"sweep dashboard{where}", "browse the trials and their figures")]
     if now.best is not None:
         steps += [
             (f"sweep report {name} --out report.html{where}", "one page: what to deploy, and why"),
-            (f"sweep baselines {name}{where}", "reported against reproduced"),
+            *([(f"sweep baselines {name}{where}", "reported against reproduced")] if reported else []),
             (f"sweep show {name} {now.best.number}{where}", "the best trial"),
             (f"sweep confirm {name}{where}", "how good it really is, with other seeds"),
             (f"sweep export {name} --out model{where}", "the best model, as a folder that runs elsewhere"),

@@ -104,7 +104,8 @@ def architecture(plan: LayerPlan, *, title: str) -> Figure:
     height = HEADER + 0.5 + sum(row.height for row in rows) + groups * (_GAP + 0.06) + 0.12
     trained = "" if plan.trainable_parameters == plan.parameters else f" ({plan.trainable_parameters:,} trained)"
     subtitle = (
-        f"{_count(plan)}, {plan.parameters:,} parameters{trained}, {_millions(plan.forward_macs)} MMACs for one image"
+        f"{layers_in_words(plan)}, {plan.parameters:,} parameters{trained}, "
+        f"{_millions(plan.forward_macs)} MMACs for one image"
     )
     figure = new_figure(_WIDTH, height, title=title, subtitle=subtitle)
     axes = empty_panel(figure, 0, 0, _WIDTH, height)
@@ -126,6 +127,14 @@ def architecture(plan: LayerPlan, *, title: str) -> Figure:
         if index + 1 == len(rows) or rows[index + 1].begins_group:
             y -= 0.03
     return figure
+
+
+def layers_in_words(plan: LayerPlan) -> str:
+    """How many layers a plan has; residual blocks, which are several each, are counted apart."""
+    blocks = sum(isinstance(layer, ResidualBlock) for layer in plan.layers)
+    if not blocks:
+        return f"{len(plan.layers)} layers"
+    return f"{len(plan.layers) - blocks} layers and {blocks} residual block{'' if blocks == 1 else 's'}"
 
 
 def _rows(plan: LayerPlan) -> list[_Row]:
@@ -184,14 +193,6 @@ def _draw(axes: Axes, row: _Row, bottom: float, *, share: float) -> None:
         axes.add_patch(
             Rectangle((_BAR, middle - 0.05), max(0.01, share * (_RIGHT - 0.08 - _BAR)), 0.1, facecolor=colour, zorder=1)
         )
-
-
-def _count(plan: LayerPlan) -> str:
-    """How many layers; a residual block is several."""
-    blocks = sum(isinstance(layer, ResidualBlock) for layer in plan.layers)
-    if not blocks:
-        return f"{len(plan.layers)} layers"
-    return f"{len(plan.layers) - blocks} layers and {blocks} residual block{'' if blocks == 1 else 's'}"
 
 
 def _halves(layer: Layer) -> bool:

@@ -170,12 +170,12 @@ def _network(study: StudyFacts) -> list[Block]:
     plan = None if best is None else plan_of(study, best.config)
     if best is None or plan is None:
         return []
-    from sweep.figures.architecture import architecture
+    from sweep.figures.architecture import architecture, layers_in_words
 
     return [
         Picture(
             name=f"{study.key}-network",
-            alt=f"The layers of trial {best.number}: {len(plan.layers)} layers, {plan.parameters:,} parameters, "
+            alt=f"The layers of trial {best.number}: {layers_in_words(plan)}, {plan.parameters:,} parameters, "
             f"{percent(best.value)} validation accuracy.",
             caption="The best trial's network, from the image at the top to the classes at the bottom.",
             draw=partial(architecture, plan, title=f"Trial {best.number}: {best.title}"),

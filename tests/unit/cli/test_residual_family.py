@@ -2,6 +2,14 @@
 
 import json
 
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from sweep.budget import Budget
+from sweep.cli.options import Place
+from sweep.cli.tables import next_steps
+from sweep.standing import standing
+
 TINY = ("--family", "residual", "--dataset", "digits", "--limit", "40", "--epochs", "1")
 STUDY = "residual-quick"
 CONFIG = {"family": "residual", "stem_filters": 16, "stem_kernel": 3, "stages": "3x16"}
@@ -36,3 +44,12 @@ def test_a_configuration_of_it_is_enqueued_as_it_is_typed(sweep, workplace):
     assert outcome.code == 2
     assert "3x64" in outcome.err
     assert "1x64" in outcome.err
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_baselines_are_named_as_a_next_step_only_where_something_was_reported(tmp_path, reported):
+    finished = create_trial(state=TrialState.COMPLETE, value=0.9)
+    now = standing([finished], Budget(), {})
+    steps = "\n".join(next_steps("residual", now, Place(home=tmp_path), reported=reported))
+    assert "sweep export residual" in steps
+    assert ("sweep baselines residual" in steps) == reported
