@@ -173,5 +173,5 @@ def _too_small(layers: Sequence[Layer], image_shape: tuple[int, int, int]) -> st
         smallest = max(2, 2 * smallest - (0 if isinstance(layer, MaxPooling) else 1))
     return (
         f"Images of {image_shape[0]} by {image_shape[1]} pixels are too small for {several}. "
-        f"Expected at least {smallest} by {smallest}. Enlarge them, or choose a network with fewer of them."
+        f"Expected at least {smallest} by {smallest}. Enlarge them, or choose a network that halves them less often."
     )
