@@ -9,8 +9,10 @@ import optuna
 
 from search_spaces import SearchSpace
 from search_spaces.plan import LayerPlan
+from sweep.affordable import bounds_of, reported_within
 from sweep.identity import Identity
 from sweep.messages import Result
+from sweep.samplers import BoundedSampler
 
 FORWARD_SHARE = 1 / 3  # a forward pass costs a third of a training step: forward, and two gradients
 DRAWN_PLANS = 8
@@ -125,7 +127,9 @@ class Estimator:
 
 def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
     """Networks whose mean cost stands for the space: a few drawn from it at random, the same ones every time."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    bounds = bounds_of(space, identity)
+    sampler = optuna.samplers.RandomSampler(seed=0) if bounds is None else BoundedSampler(bounds, seed=0)
+    study = optuna.create_study(sampler=sampler)
     drawn = [space.suggest(study.ask()) for _ in range(DRAWN_PLANS)]
     return [configuration.plan(identity.image_shape, len(identity.labels)) for configuration in drawn]
 
@@ -133,7 +137,8 @@ def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
 def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
-    reported = [space.from_dict(each.configuration).plan(shape, classes) for each in space.reported]
+    within = reported_within(space, identity)
+    reported = [space.from_dict(each.configuration).plan(shape, classes) for each in within]
     ahead = reported[counts.baselines_done :][: counts.wanted]
     seconds = 0.0
     drawn = typical_plans(space, identity)

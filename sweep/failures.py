@@ -13,3 +13,4 @@ class FailureKind(StrEnum):
     INVALID = "invalid"
     TIME = "time"
     REPEAT = "repeat"
+    LIMIT = "limit"  # a network above one of the study's limits: never trained

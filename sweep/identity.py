@@ -1,5 +1,6 @@
 """What a study is: everything that must stay equal for its trials to be comparable."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -39,6 +40,8 @@ class Identity:
         sampler, sampler_settings, pruner, pruner_settings: See `sweep.samplers`. Optuna stores neither.
         weights: Source of frozen backbones' weights: `imagenet`, `none`, a hash of other files, or None without any.
         mirrored: Whether an image's mirror image shows the same class. Default: True.
+        max_macs, max_parameters, max_latency: Limits of its networks, see `sweep.limits`; latency in seconds. They
+            say what is searched, and what the best may cost: with others it is another study. Default: None.
     """
 
     family: str
@@ -63,6 +66,9 @@ class Identity:
     pruner_settings: Mapping[str, Any]
     weights: str | None
     mirrored: bool = True  # of studies older than this field, which none of theirs depends on
+    max_macs: int | None = None
+    max_parameters: int | None = None
+    max_latency: float | None = None
 
     @property
     def quick_look(self) -> bool:
@@ -87,10 +93,15 @@ class Identity:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Identity":
         """The inverse of `to_dict`."""
-        fields = {name: values[name] for name in cls.__dataclass_fields__ if name != "mirrored"}
+        # A study may be older than a term: then it has the term's default.
+        fields = {
+            field.name: values[field.name]
+            for field in dataclasses.fields(cls)
+            if field.name in values or field.default is dataclasses.MISSING
+        }
         for name in ("without", "labels", "image_shape"):
             fields[name] = tuple(fields[name])
-        return cls(**fields, mirrored=values.get("mirrored", True))
+        return cls(**fields)
 
 
 def read_identity(study: "optuna.Study | CountedStudy") -> Identity | None:

@@ -62,6 +62,7 @@ class Job:
         full: Whether validation images are trained on too: all epochs then, and only test images are measured.
             Default: False.
         training: How it is trained. Default: as the report's.
+        max_latency: Most seconds for one image, measured before training; None does not measure. Default: None.
     """
 
     trial: int
@@ -84,6 +85,7 @@ class Job:
     trained: Trained | None = None
     full: bool = False
     training: Training = field(default_factory=Training)
+    max_latency: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +109,12 @@ class Begun:
 
     Attributes:
         dtype_policy: Keras's, that it trains in.
+        latency_seconds: For one image, if it was measured. Default: None.
     """
 
     trial: int
     dtype_policy: str
+    latency_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

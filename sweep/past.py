@@ -14,8 +14,10 @@ from sweep.standing import MAX_REPEATS
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
+    from search_spaces.plan import LayerPlan
+
 # Failures that the same configuration would meet again.
-LASTING = frozenset({FailureKind.MEMORY, FailureKind.NAN, FailureKind.INVALID, FailureKind.TIME})
+LASTING = frozenset({FailureKind.MEMORY, FailureKind.NAN, FailureKind.INVALID, FailureKind.TIME, FailureKind.LIMIT})
 SUCCESSES = ("COMPLETE", "PRUNED")
 
 
@@ -37,6 +39,7 @@ class Past:
         self._since: list[tuple[int, str | None]] = []  # failures that may be in a row, by number
         self._proposals: list[tuple[tuple[int, int], Proposal]] = []  # the last ones, by draw and number
         self._trained: dict[tuple[str, int | None], FrozenTrial] = {}
+        self._too_slow: dict[tuple[int, int], FrozenTrial] = {}  # by multiply-accumulates and parameters
 
     def look(self, trials: "Sequence[FrozenTrial]") -> None:
         """Take in what has finished since.
@@ -75,6 +78,13 @@ class Past:
         found = [self._trained[key] for key in keys if key in self._trained]
         return min(found, key=lambda trial: trial.number, default=None)
 
+    def too_slow(self, plan: "LayerPlan") -> "FrozenTrial | None":
+        """The first trial that measured a network of these layers, and found it above the limit, or None.
+
+        Regularisers change nothing of how long a network takes: its costs say which layers it has.
+        """
+        return self._too_slow.get((plan.forward_macs, plan.parameters))
+
     def _add(self, trial: "FrozenTrial") -> None:
         state, attributes = trial.state.name, trial.user_attrs
         self._states[state] += 1
@@ -96,6 +106,8 @@ class Past:
             del self._proposals[:-MAX_REPEATS]
         # A confirmation is asked for by name, perhaps on a larger machine: what failed is tried again.
         lasting = attributes.get("failure") in LASTING and "confirms" not in attributes
+        if failure == FailureKind.LIMIT and "latency_seconds" in attributes:
+            self._too_slow.setdefault((attributes.get("forward_macs", 0), attributes.get("parameters", 0)), trial)
         if state in SUCCESSES or lasting:
             key = (_text(attributes.get("config")), attributes.get("seed"))
             first = self._trained.get(key)

@@ -12,12 +12,14 @@ import optuna
 from search_spaces import SearchSpace, UnknownFamilyError, find_space
 from storage import Store, UnknownStudyError
 from storage.address import Address
+from sweep.affordable import refuse_unmeetable_limits
 from sweep.backbone_weights import WeightsError, find_weights
 from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import FASHION_MNIST, DataReference, load_dataset
 from sweep.data.split import VALIDATION_SHARE, split_sizes
 from sweep.errors import UsageError, WorldError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
+from sweep.limits import NetworkLimits
 from sweep.names import nearest
 from sweep.places import settle_place
 from sweep.queueing import enqueue_baselines, enqueue_first_trials
@@ -48,6 +50,9 @@ class Request:
     image_size: int | None = None
     color: bool | None = None
     seed: int | None = None
+    max_macs: int | None = None
+    max_parameters: int | None = None
+    max_latency: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,9 +172,14 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         else pruner_settings(pruner, epochs=epochs, steps=-(-images[0] // (batch_size or TYPICAL_BATCH))),
         weights=weights,
         mirrored=mirrored,
+        max_macs=settle("max_macs", None),
+        max_parameters=settle("max_parameters", None),
+        max_latency=settle("max_latency", None),
     )
     if study is not None and stored is not None:
         refuse_another_identity(study, identity)
+    else:
+        refuse_unmeetable_limits(space, NetworkLimits.of(identity), identity.image_shape, len(identity.labels))
     return Prepared(
         name=name,
         space=space,

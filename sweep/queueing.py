@@ -4,19 +4,32 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, SearchSpace
+from sweep.affordable import reported_within
 from sweep.failures import FailureKind
+from sweep.identity import read_identity
 from sweep.standing import CONFIRMS
 
 MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
 # What a retry keeps of its history.
-CARRIED = ("baseline", "confirms", "seed", "takes_over", "draw", "enqueued", "first_trial", "crashes", "interruptions")
+CARRIED = (
+    "baseline",
+    "confirms",
+    "seed",
+    "takes_over",
+    "draw",
+    "enqueued",
+    "first_trial",
+    "crashes",
+    "interruptions",
+    "latency_seconds",
+)
 
 
 def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     """Enqueue the reported experiments that the study does not hold yet. The caller holds the study's lock.
 
     Optuna's own `skip_if_exists` compares values, takes 32 and 32.0 for different and a failed trial for done:
-    the experiment's name in an attribute decides.
+    the experiment's name in an attribute decides. What is above the study's limits is left out.
 
     Returns:
         How many were enqueued.
@@ -24,7 +37,9 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     if CONFIRMS in study.user_attrs:
         return 0  # it has what it confirms, and no queue of its own
     known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
-    missing = [experiment for experiment in space.reported if experiment.id not in known]
+    identity = read_identity(study)
+    offered = space.reported if identity is None else reported_within(space, identity)
+    missing = [experiment for experiment in offered if experiment.id not in known]
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
         study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})

@@ -5,11 +5,12 @@ Optuna stores neither: a study made with one sampler reloads with another.
 
 import math
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 # Settings are stored with the study, so that a worker of a later version rebuilds the same search.
@@ -29,9 +30,26 @@ PRUNERS: dict[str, dict[str, Any]] = {
 LEAST_STEPS = 140
 
 RANDOM_ATTEMPTS = 20  # in place of a proposal that is known
+TPE_ATTEMPTS = 5  # in place of a proposal that is above a limit: TPE often wants the largest network
+BOUNDED_ATTEMPTS = 100  # at random, then a network that is known to be within the limits stands in
 
 IsKnown = Callable[[Mapping[str, Any]], bool]
 Distributions = Mapping[str, BaseDistribution]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What may be proposed at all.
+
+    Attributes:
+        distributions: Of all parameters that every trial has.
+        is_allowed: Whether such parameters may be proposed.
+        stand_ins: Parameters that may, where chance finds none; called when it did not. Empty: nothing may.
+    """
+
+    distributions: Distributions
+    is_allowed: IsKnown
+    stand_ins: Callable[[], Sequence[Mapping[str, Any]]]
 
 
 def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
@@ -59,6 +77,7 @@ def make_sampler(
     is_known: IsKnown = lambda _: False,
     distributions: Distributions | None = None,
     trials: Sequence[FrozenTrial] | None = None,
+    bounds: Bounds | None = None,
 ) -> optuna.samplers.BaseSampler:
     """The sampler of one draw.
 
@@ -75,11 +94,54 @@ def make_sampler(
             Default: None.
         trials: The study's, as whoever asks has just read them; None: TPE reads them from the storage, each time all
             that run. Default: None.
+        bounds: What may be proposed; if nothing is found that may, something else is. Default: None, everything may.
     """
     entropy = int(np.random.SeedSequence([seed, draw]).generate_state(1)[0])
     if name == "random":
-        return optuna.samplers.RandomSampler(seed=entropy)
-    return _NovelTPESampler(is_known, distributions, trials, seed=entropy, **settings)
+        return optuna.samplers.RandomSampler(seed=entropy) if bounds is None else BoundedSampler(bounds, seed=entropy)
+    return _NovelTPESampler(is_known, distributions, trials, bounds, seed=entropy, **settings)
+
+
+class BoundedSampler(optuna.samplers.RandomSampler):
+    """Chance, within bounds: all parameters are drawn together, for together they are allowed or not.
+
+    Args:
+        bounds: What may be proposed.
+        seed: Of the draws.
+    """
+
+    def __init__(self, bounds: Bounds, *, seed: int) -> None:
+        super().__init__(seed=seed)
+        self._bounds = bounds
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The parameters that are sampled together: all that can vary."""
+        return _varying(self._bounds.distributions)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Sample until it is allowed; where chance finds nothing, a network that is known to be stands in."""
+        for _ in range(BOUNDED_ATTEMPTS):
+            drawn = self._drawn(study, trial, search_space)
+            if self._bounds.is_allowed(drawn):
+                return drawn
+        networks = self._bounds.stand_ins()
+        if not networks:
+            return drawn
+        chosen = super().sample_independent(study, trial, "stand-in", IntDistribution(0, len(networks) - 1))
+        network = {name: networks[chosen][name] for name in search_space}
+        # What was drawn keeps its numbers, unless they are what is too much.
+        choices = {name: each for name, each in network.items() if _is_choice(search_space[name])}
+        return drawn | choices if self._bounds.is_allowed(drawn | choices) else network
+
+    def _drawn(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {
+            name: self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
 
 
 class _NovelTPESampler(optuna.samplers.TPESampler):
@@ -94,6 +156,7 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
         is_known: IsKnown,
         distributions: Distributions | None,
         trials: Sequence[FrozenTrial] | None,
+        bounds: Bounds | None,
         *,
         seed: int,
         **settings: Any,
@@ -103,27 +166,51 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
         self._distributions = distributions
         self._trials = trials
         self._chance = optuna.samplers.RandomSampler(seed=seed)
+        self._bounds = bounds
+        self._bounded = None if bounds is None else BoundedSampler(bounds, seed=seed)
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The parameters that are sampled together: all that can vary."""
+        if self._bounds is not None:
+            return _varying(self._bounds.distributions)
         if self._distributions is None:
             return super().infer_relative_search_space(study, trial)
-        # In Optuna's order, which decides what chance gives to which.
-        return {name: each for name, each in sorted(self._distributions.items()) if not each.single()}
+        return _varying(self._distributions)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Sample with TPE; at random if that is known, and something known if all of that is, too."""
-        proposal = super().sample_relative(self._shown(study), trial, search_space)
+        proposal = self._proposed(study, trial, search_space)
         for _ in range(RANDOM_ATTEMPTS):
             if not proposal or not self._is_known(proposal):  # empty: TPE has too few trials, and leaves it to chance
                 break
-            proposal = {
-                name: self._chance.sample_independent(study, trial, name, distribution)
-                for name, distribution in search_space.items()
-            }
+            proposal = self._at_random(study, trial, search_space)
         return proposal
+
+    def _proposed(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """What TPE proposes; within bounds, again until it is allowed, and at random where that comes to nothing."""
+        if self._bounds is None:
+            return super().sample_relative(self._shown(study), trial, search_space)
+        for _ in range(TPE_ATTEMPTS):
+            proposal = super().sample_relative(self._shown(study), trial, search_space)
+            if not proposal:
+                break
+            if self._bounds.is_allowed(proposal):
+                return proposal
+        return self._at_random(study, trial, search_space)
+
+    def _at_random(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if self._bounded is not None:
+            return self._bounded.sample_relative(study, trial, search_space)
+        return {
+            name: self._chance.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -133,6 +220,15 @@ class _NovelTPESampler(optuna.samplers.TPESampler):
 
     def _shown(self, study: optuna.Study) -> optuna.Study:
         return cast(optuna.Study, _WithoutRepeats(study, self._trials))
+
+
+def _varying(distributions: Distributions) -> dict[str, BaseDistribution]:
+    # In Optuna's order, which decides what chance gives to which.
+    return {name: each for name, each in sorted(distributions.items()) if not each.single()}
+
+
+def _is_choice(distribution: BaseDistribution) -> bool:
+    return isinstance(distribution, CategoricalDistribution)
 
 
 class _WithoutRepeats:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-MAX_REPEATS = 20  # proposals in a row that are all known: the space has nothing new to offer
+MAX_REPEATS = 20  # proposals in a row that are all known or above a limit: the space has nothing new to offer
 CONFIRMS = "confirms"  # attribute of a study that trains another one's finalists again, with that one's name
 LOOK_PREFIX = "test."  # one attribute each time that an exported model was measured on the test images
 RUN_PREFIX = "run."  # one attribute per start, join or end of a run, see `sweep.runs`
-NOT_COUNTED = frozenset({FailureKind.INTERRUPTED, FailureKind.REPEAT})
+NOT_COUNTED = frozenset({FailureKind.INTERRUPTED, FailureKind.REPEAT, FailureKind.LIMIT})
+NOTHING_NEW = frozenset({FailureKind.REPEAT, FailureKind.LIMIT})  # proposals that were not worth a training
 
 
 class End(StrEnum):
@@ -111,7 +112,7 @@ def _ended(now: Standing, tally: Tally, budget: Budget, attributes: Mapping[str,
 
 
 def counted_failures(trials: "Sequence[FrozenTrial]") -> int:
-    """Failed trials that speak against the study: interruptions and repeats do not."""
+    """Failed trials that speak against the study: interruptions, repeats and networks that are too large do not."""
     return _counted(tally_of(trials, proposals=0).failures)
 
 
@@ -132,4 +133,4 @@ def attributes_of_runs(attributes: Mapping[str, Any], event: str) -> list[Mappin
 
 
 def _repeats_in_a_row(last: Sequence[Proposal]) -> int:
-    return sum(1 for _ in takewhile(lambda each: each.reused or each.failure == FailureKind.REPEAT, last))
+    return sum(1 for _ in takewhile(lambda each: each.reused or each.failure in NOTHING_NEW, last))

@@ -3,6 +3,7 @@
 import optuna
 from optuna.trial import TrialState
 
+from sweep.affordable import reported_within
 from sweep.budget import Budget, read_budget
 from sweep.cli.options import Place
 from sweep.cli.streams import notes, out
@@ -10,6 +11,8 @@ from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
 from sweep.duration import format_duration
 from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.identity import read_identity
+from sweep.limits import NetworkLimits
 from sweep.preparation import Prepared
 from sweep.provenance import changed_versions
 from sweep.recipe import in_words
@@ -38,10 +41,16 @@ def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
         End.UNTIL: f"Done: validation accuracy {budget.until} reached",
         End.TIMEOUT: "The time given with --timeout is over; the same command goes on from here",
         End.STOPPED: "Stopped; what was running waits again, and the same command goes on from here",
-        End.EXHAUSTED: "Done: the space has nothing new to offer",
+        End.EXHAUSTED: f"Done: the space has nothing new to offer{_within_limits(study)}",
         End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `sweep trials {study.study_name}`",
     }
     return f"{words[end.reason]} ({counts})."
+
+
+def _within_limits(study: optuna.Study) -> str:
+    identity = read_identity(study)
+    limits = "" if identity is None else NetworkLimits.of(identity).in_words()
+    return f" with {limits}" if limits else ""
 
 
 def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator) -> None:
@@ -60,6 +69,8 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
         f"{train:,} training, {validation:,} validation and {test:,} test images, "
         f"{in_words(identity.epochs, identity.patience, identity.batch_size)}."
     )
+    for line in limit_lines(prepared):
+        notes.print(line)
     if identity.weights == "none":
         notes.print("The backbones have random weights: what comes out says nothing about the report.")
     if study is not None:
@@ -77,6 +88,19 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
     if seconds > LONG_SECONDS and not identity.quick_look:
         small = "" if identity.batch_size is None else " --batch-size 16"
         notes.print(f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4{small}")
+
+
+def limit_lines(prepared: Prepared) -> list[str]:
+    """The limits of a study's networks, and which reported experiments are above them; no line without limits."""
+    space, limits = prepared.space, NetworkLimits.of(prepared.identity)
+    if not limits.any:
+        return []
+    lines = [f"Networks: {limits.in_words()}."]
+    within = reported_within(space, prepared.identity)
+    above = [each.id for each in space.reported if each not in within]
+    if above:
+        lines.append(f"Above the limits, and not trained: {', '.join(above)} ({len(above)} of {len(space.reported)}).")
+    return lines
 
 
 def ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:

@@ -9,6 +9,7 @@ import typer
 from search_spaces import Configuration, SearchSpace
 from storage import Store
 from storage.errors import PlaceError
+from sweep.affordable import excess_of
 from sweep.cli.counting import open_studies
 from sweep.cli.options import Place
 from sweep.cli.place import files_of, reading_store, writing_store
@@ -39,6 +40,9 @@ def enqueue(name: str, pairs: list[str], file: Path | None, place: Place) -> Non
         raise UsageError(f"Study '{name}' was not made by sweep.")
     space = identity.search_space
     configuration = _configuration(space, pairs, file)
+    excess = excess_of(configuration, identity)
+    if excess is not None:
+        raise UsageError(f"That network is above the limits of study '{name}': {excess}. Choose a smaller one.")
     with writing_store(place) as store, store.lock(name):
         enqueue_configuration(store.load(name), space, configuration)
     notes.print(f"Waiting in '{name}': {describe(configuration.to_dict())}")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from sweep.disk_limit import parse_disk_limit
+from sweep.limits import parse_latency, parse_macs, parse_parameters
 
 
 class Diagnostics:
@@ -157,6 +158,34 @@ class Terms:
     image_size: Annotated[int | None, option("--image-size", "Resize images to this side in pixels.")] = None
     color: Annotated[bool | None, option("--color/--grey", "Three channels, or one (default).")] = None
     seed: Annotated[int | None, option("--seed", "Of every trial; default: 43.", min=0, max=2**32 - 1)] = None
+    max_macs: Annotated[
+        int | None,
+        option(
+            "--max-macs",
+            "Only networks with at most so many multiply-accumulates for one image, as 50M.",
+            parser=parse_macs,
+            metavar="COUNT",
+        ),
+    ] = None
+    max_parameters: Annotated[
+        int | None,
+        option(
+            "--max-parameters",
+            "Only networks with at most so many weights, frozen ones included, as 1.5M.",
+            parser=parse_parameters,
+            metavar="COUNT",
+        ),
+    ] = None
+    max_latency: Annotated[
+        float | None,
+        option(
+            "--max-latency",
+            "Only networks that take at most so long for one image, as 5ms: the median of some runs on the CPU of the "
+            "host that trains, in float32.",
+            parser=parse_latency,
+            metavar="TIME",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ from sweep.cli.watching import watch
 from sweep.documents import status_document, study_document, to_json
 from sweep.duration import format_duration
 from sweep.errors import UsageError
+from sweep.identity import Identity
+from sweep.limits import NetworkLimits
 from sweep.sizes import counted, format_bytes
 from sweep.trial_files import TrialFiles
 
@@ -70,6 +72,7 @@ def status_lines(document: dict[str, Any]) -> list[str]:
     if document["epochs_saved"]:
         saved = document["epochs_saved"]
         lines.append(f"saved     {saved} epoch{'' if saved == 1 else 's'} by pruning")
+    lines += _limits(document["identity"])
     lines += [f"ends      {_rules(document)}", f"ended     {document['ended'] or 'not yet'}"]
     lines += _pace(document["pace"])
     lines += [f"host      {_host(each)}" for each in document["hosts"]]
@@ -112,6 +115,11 @@ def _rules(document: dict[str, Any]) -> str:
         rules.append(f"at a validation accuracy of {document['until']}")
     rules.append(f"after {document['max_failures']} failures in a row")
     return ", ".join(rules)
+
+
+def _limits(identity: dict[str, Any] | None) -> list[str]:
+    limits = NetworkLimits() if identity is None else NetworkLimits.of(Identity.from_dict(identity))
+    return [f"networks  {limits.in_words()}"] if limits.any else []
 
 
 def _by_kind(counts: dict[str, int]) -> str:

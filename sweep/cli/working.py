@@ -7,7 +7,7 @@ import optuna
 
 from storage import Store, UnknownStudyError
 from sweep.budget import BudgetChange
-from sweep.cli.announcing import announce, tell_end
+from sweep.cli.announcing import announce, limit_lines, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
 from sweep.cli.place import check_place, given_address, make_home, reading_store, take_place, tell_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
@@ -37,6 +37,8 @@ def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
         study, changes = create_or_resume(prepared, store, change, given_address(place))
         now = standing_of(study)
     _tell(changes)
+    for line in limit_lines(prepared):
+        notes.print(line)
     notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: sweep join {prepared.name}")
 
 

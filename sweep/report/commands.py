@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from sweep.budget import Budget
 from sweep.duration import format_duration
+from sweep.limits import NetworkLimits
 from sweep.preparation import SEED
 from sweep.recipe import RECIPES
 from sweep.report.facts import StudyFacts
@@ -29,6 +30,7 @@ def start_command(study: StudyFacts) -> str:
         **_different(identity, vars(RECIPES[identity.recipe])),
         **_different(identity, DEFAULTS),
         "weights": "none" if identity.weights == "none" else None,
+        **NetworkLimits.of(identity).options(),
         **_rules(study.budget),
         "seed": identity.seed,
         "precision": _precision(study),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from sweep.limits import NetworkLimits
 from sweep.recipe import in_words
 from sweep.report.blocks import Block, Commands, Facts, Listing, Notice, Paragraph, Row, Section, Table
 from sweep.report.commands import enqueue_commands, remarks, rules_in_words, start_command
@@ -44,6 +45,8 @@ def asked(study: StudyFacts) -> Section:
     ]
     if identity.weights is not None:
         rows.append(("Weights of backbones", identity.weights))
+    if NetworkLimits.of(identity).any:
+        rows.append(("Networks", NetworkLimits.of(identity).in_words()))
     rows += [
         ("Ends at", rules_in_words(study.budget)),
         ("Status", status),

@@ -13,6 +13,7 @@ from search_spaces.build import build_head, build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import Split, split_dataset
 from sweep.failures import FailureKind
+from sweep.limits import too_slow
 from sweep.messages import Answer, Begun, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
 from sweep.trainer.augmentation import AUGMENTATIONS
 from sweep.trainer.batches import ShuffledBatches
@@ -25,6 +26,7 @@ from sweep.trainer.checkpoints import (
 )
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.frozen import FrozenFeatures
+from sweep.trainer.latency import Latencies, TooSlowError
 from sweep.trainer.mirroring import with_mirror_image
 from sweep.trainer.optimizer import AveragedWeights
 from sweep.trainer.precision import dtype_policy
@@ -51,6 +53,7 @@ class Trainer:
         self._send = send
         self._is_stopped = is_stopped
         self._frozen = FrozenFeatures()
+        self._latencies = Latencies()
         self._images: tuple[tuple[DataReference, int, int | None], Split] | None = None
 
     def run(self, job: Job) -> None:
@@ -61,6 +64,8 @@ class Trainer:
             answer = Stopped(trial=job.trial)
         except NotFiniteError as error:
             answer = Failure(trial=job.trial, kind=FailureKind.NAN, message=str(error))
+        except TooSlowError as error:
+            answer = Failure(trial=job.trial, kind=FailureKind.LIMIT, message=str(error))
         except ConfigurationError as error:
             answer = Failure(trial=job.trial, kind=FailureKind.INVALID, message=str(error))
         except Exception as error:  # noqa: BLE001 - one trial's failure must not end the sweep
@@ -81,7 +86,10 @@ class Trainer:
         if job.trained is not None and (model := _taken_over(job, job.trained)) is not None:
             return _measured(job, model, images, reporter, job.trained, self._frozen, taken_over=True)
         policy = dtype_policy(job.precision, job.data.cache_dir)
-        self._send(Begun(trial=job.trial, dtype_policy=policy))
+        latency = self._latencies.of(job) if job.max_latency is not None else None
+        self._send(Begun(trial=job.trial, dtype_policy=policy, latency_seconds=latency))
+        if latency is not None and job.max_latency is not None and latency > job.max_latency:
+            raise TooSlowError(too_slow(latency, job.max_latency))
         seen = self._frozen.of_split(job, images, policy, reporter)  # before the network: it sets seeds, too
         model = _build(job, policy)
         compile_model(

@@ -108,6 +108,8 @@ def job_of(
         disk_limit=on.disk_limit,
         trained=_trained(on, number, attributes),
         training=training_of(configuration),
+        # What the attempt before was measured at counts for this one, and a confirmed network was measured as well.
+        max_latency=None if {"confirms", "latency_seconds"} & attributes.keys() else identity.max_latency,
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from search_spaces.plan import LayerPlan
 from sweep.environment import host_name
+from sweep.failures import FailureKind
+from sweep.limits import NetworkLimits
 from sweep.messages import Stopped
 from sweep.titles import title_of
 from sweep.worker import ledger
@@ -64,7 +66,12 @@ class Beginning:
         try:
             plan = claimed.configuration.plan(on.identity.image_shape, len(on.identity.labels))
         except Exception as error:  # noqa: BLE001 - a family's own code, perhaps from another package
-            self._outcomes.cannot_be_built(trial, title, str(error))
+            self._outcomes.refused(trial, title, FailureKind.INVALID, str(error))
+            return
+        # The sampler proposes none, but another tool may have enqueued one. What is confirmed was trained already.
+        excess = None if "confirms" in claimed.attributes else NetworkLimits.of(on.identity).excess(plan)
+        if excess is not None:
+            self._outcomes.refused(trial, title, FailureKind.LIMIT, excess)
             return
         self._beats.start(trial)
         slot.claiming = True  # nothing else, until what it goes on from is here

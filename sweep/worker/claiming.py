@@ -14,6 +14,7 @@ from storage.counting import STATES
 from storage.engines import without_optuna_warnings
 from storage.glance import Glance
 from storage.trial_cache import is_settled
+from sweep.affordable import bounds_of, plan_of
 from sweep.budget import Budget, read_budget
 from sweep.failures import FailureKind
 from sweep.identity import Identity
@@ -134,6 +135,7 @@ def claim(
         is_known=is_known,
         distributions=space.distributions,
         trials=trials,
+        bounds=bounds_of(space, identity, past),
     )
     try:
         configuration = space.suggest(trial)
@@ -149,7 +151,7 @@ def claim(
         attributes=attributes,
         budget=budget,
         finished=now.finished,
-        repeat_of=earlier(configuration),
+        repeat_of=earlier(configuration) or _too_slow(past, configuration, identity),
         before=before,
         host_before=next(
             (trials[number].user_attrs.get("host") for number in before[:1] if number < len(trials)), None
@@ -180,6 +182,14 @@ def _give_back_lost(
     for lost, why in lost_trials:
         give_back(study, lost, FailureKind.INTERRUPTED, why, max_retries=0)
     return len(lost_trials)
+
+
+def _too_slow(past: Past, configuration: Configuration, identity: Identity) -> FrozenTrial | None:
+    """An earlier trial whose network has these layers and was found to be too slow."""
+    if identity.max_latency is None:
+        return None
+    plan = plan_of(configuration, identity.image_shape, len(identity.labels))
+    return None if plan is None else past.too_slow(plan)
 
 
 def _first_unsettled(trials: Sequence[FrozenTrial]) -> int:

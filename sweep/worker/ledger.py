@@ -50,7 +50,8 @@ def write_start(trial: optuna.Trial, job: Job, identity: Identity, trainer: Read
 
 def write_begun(trial: optuna.Trial, begun: Begun) -> None:
     """Record what the trainer computes in: a pruned trial has it too."""
-    _write(trial, {"dtype_policy": begun.dtype_policy})
+    latency = {} if begun.latency_seconds is None else {"latency_seconds": begun.latency_seconds}
+    _write(trial, {"dtype_policy": begun.dtype_policy} | latency)
 
 
 def write_resumed(trial: optuna.Trial, history: tuple[EpochEnd, ...]) -> None:
@@ -128,7 +129,10 @@ def write_pruned(study: optuna.Study, trial: optuna.Trial, history: tuple[EpochE
 def write_repeat(study: optuna.Study, trial: optuna.Trial, earlier: FrozenTrial) -> None:
     """End a trial whose configuration has ended before, as it did then and without training."""
     if earlier.state is TrialState.FAIL:
-        write_failure(study, trial, FailureKind.REPEAT, f"trial {earlier.number} failed with this configuration")
+        message = f"trial {earlier.number} failed with this configuration"
+        if earlier.user_attrs.get("failure") == FailureKind.LIMIT:  # perhaps with other regularisers
+            message = f"as trial {earlier.number}: {earlier.user_attrs.get('failure_message')}"
+        write_failure(study, trial, FailureKind.REPEAT, message)
         return
     copied = {name: value for name, value in earlier.user_attrs.items() if name.startswith(COPIED_BY_A_REPEAT)}
     _write(trial, copied | {"reused_from": earlier.number, "quick_look": earlier.user_attrs.get("quick_look")})

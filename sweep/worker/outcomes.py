@@ -69,12 +69,12 @@ class Outcomes:
             lambda _: self._tell(trial.number, title, "repeat", earlier.value, f"as trial {earlier.number}"),
         )
 
-    def cannot_be_built(self, trial: optuna.Trial, title: str, message: str) -> None:
-        """The trial's configuration has no network on these images."""
+    def refused(self, trial: optuna.Trial, title: str, kind: FailureKind, message: str) -> None:
+        """The trial's configuration has no network on these images, or one that is above the study's limits."""
         study = self._on.study
         self._call(
-            lambda: ledger.write_failure(study, trial, FailureKind.INVALID, message),
-            lambda _: self._tell(trial.number, title, "failed", None, f"invalid: {message}"),
+            lambda: ledger.write_failure(study, trial, kind, message),
+            lambda _: self._tell(trial.number, title, "failed", None, f"{kind.value}: {message}"),
         )
 
     def resumed(self, work: Work, answer: Resumed) -> None:

@@ -2,7 +2,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sweep.samplers import PRUNERS, SAMPLERS, make_pruner, make_sampler, pruner_settings
+from search_spaces import find_space
+from sweep import samplers
+from sweep.affordable import bounds_of
+from sweep.past import Past
+from sweep.samplers import PRUNERS, SAMPLERS, Bounds, make_pruner, make_sampler, pruner_settings
+from tests.identities import make_identity
 
 
 @pytest.fixture(params=sorted(SAMPLERS))
@@ -121,6 +126,99 @@ def test_a_configuration_that_was_repeated_counts_once(space, pruner):
         return trial.params
 
     assert proposed(repeats=40) == proposed(repeats=0)
+
+
+ALL = find_space("all")
+# One of three families fits, and of that one of two depths.
+NARROW = make_identity(labels=tuple("abcdefghij"), max_macs=150_000_000)
+
+
+def macs_of(trial):
+    return ALL.from_params(trial.params).plan(NARROW.image_shape, len(NARROW.labels)).forward_macs
+
+
+def drawn_within(name, bounds, *, draws=40, is_known=lambda _: False):
+    """Trials of a study in which all draws are within bounds; the tenth and those after it have examples."""
+    study = optuna.create_study(direction="maximize")
+    for draw in range(1, draws + 1):
+        study.sampler = make_sampler(
+            name,
+            SAMPLERS[name],
+            seed=43,
+            draw=draw,
+            is_known=is_known,
+            distributions=ALL.distributions,
+            trials=study.get_trials(deepcopy=False),
+            bounds=bounds,
+        )
+        trial = study.ask()
+        ALL.suggest(trial)
+        study.tell(trial, macs_of(trial) / 1e9)  # what is larger is better: TPE wants out
+    return study.get_trials(deepcopy=False)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_nothing_above_a_limit_is_proposed(name):
+    trials = drawn_within(name, bounds_of(ALL, NARROW))
+    assert max(macs_of(trial) for trial in trials) <= NARROW.max_macs
+    assert all(trial.params.keys() == ALL.distributions.keys() for trial in trials)
+    assert len({tuple(trial.params.items()) for trial in trials}) > 20  # and not the same network with the same rates
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_within_limits_the_same_seed_and_draw_propose_the_same(name):
+    first, again = (drawn_within(name, bounds_of(ALL, NARROW), draws=14) for _ in range(2))
+    assert [trial.params for trial in first] == [trial.params for trial in again]
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_where_chance_finds_nothing_within_the_limits_a_network_that_is_known_to_be_stands_in(monkeypatch, name):
+    monkeypatch.setattr(samplers, "BOUNDED_ATTEMPTS", 1)
+    monkeypatch.setattr(samplers, "TPE_ATTEMPTS", 1)
+    trials = drawn_within(name, bounds_of(ALL, NARROW))
+    assert max(macs_of(trial) for trial in trials) <= NARROW.max_macs
+    assert len({tuple(trial.params.items()) for trial in trials}) > 20
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_where_nothing_is_within_the_limits_something_is_proposed_all_the_same(name):
+    nothing = Bounds(distributions=ALL.distributions, is_allowed=lambda _: False, stand_ins=list)
+    trials = drawn_within(name, nothing, draws=12)
+    assert all(trial.params.keys() == ALL.distributions.keys() for trial in trials)
+
+
+def test_within_limits_what_is_known_is_not_proposed():
+    first = drawn_within("tpe", bounds_of(ALL, NARROW), draws=12)[-1].params
+
+    def is_known(params):
+        return params.items() <= first.items()
+
+    assert drawn_within("tpe", bounds_of(ALL, NARROW), draws=12, is_known=is_known)[-1].params != first
+
+
+def test_a_study_without_limits_is_drawn_from_as_before():
+    assert bounds_of(ALL, make_identity()) is None
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLERS))
+def test_layers_that_were_measured_to_be_too_slow_are_not_proposed_again(space, make_trials, name):
+    identity = make_identity(labels=tuple("abcdefghij"), max_latency=0.005)
+    configuration = {"conv_layers": 4, "l2": 0.01, "batch_norm": True, "dropout": None}
+    plan = space.from_dict(configuration).plan(identity.image_shape, 10)
+    measured = {"failure": "limit", "latency_seconds": 0.02, "config": configuration}
+    costs = {"forward_macs": plan.forward_macs, "parameters": plan.parameters}
+    past = Past()
+    past.look(make_trials(("FAIL", None, measured | costs)))
+    bounds = bounds_of(space, identity, past)
+    proposed = []
+    for draw in range(1, 31):
+        study = optuna.create_study()
+        study.sampler = make_sampler(
+            name, SAMPLERS[name], seed=43, draw=draw, distributions=space.distributions, bounds=bounds
+        )
+        trial = study.ask()
+        proposed.append(space.suggest(trial))
+    assert {(each.conv_layers, each.batch_norm) for each in proposed} == {(3, True), (3, False), (4, False)}
 
 
 def test_the_sampler_takes_the_settings_that_the_study_stored():
