@@ -12,6 +12,7 @@ WAITING = ("WAITING", None, {})
 CRASHED = ("FAIL", None, {"failure": "crash"})
 INTERRUPTED = ("FAIL", None, {"failure": "interrupted"})
 FAILED_REPEAT = ("FAIL", None, {"failure": "repeat"})
+TOO_LARGE = ("FAIL", None, {"failure": "limit"})
 OF_ANOTHER_TOOL = ("FAIL", None, {})
 
 
@@ -54,6 +55,25 @@ def test_the_best_trial_is_the_first_complete_one_with_the_highest_value(make_tr
 def test_an_empty_study_has_neither_best_nor_end(make_trials):
     now = standing([], Budget(), {})
     assert (now.best, now.ended, now.finished) == (None, None, 0)
+
+
+# Limits of networks
+
+
+def too_large(draw):
+    return ("FAIL", None, {"draw": draw, "failure": "limit"})
+
+
+def test_networks_above_a_limit_neither_fill_the_budget_nor_speak_against_the_study(end):
+    assert end(DONE, *[TOO_LARGE] * 30, trials=2, max_failures=3) is None
+
+
+def test_a_study_whose_proposals_are_all_above_its_limits_is_exhausted(end):
+    proposals = [too_large(draw) for draw in range(1, MAX_REPEATS + 1)]
+    assert end(*proposals[:-1]) is None
+    assert end(*proposals) is End.EXHAUSTED
+    assert end(*proposals, WAITING) is None
+    assert end(*proposals, ("COMPLETE", 0.5, {"draw": MAX_REPEATS + 1})) is None
 
 
 # Trials and until
