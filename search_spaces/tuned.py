@@ -28,6 +28,20 @@ REPORT_POINT: Final[Mapping[str, object]] = MappingProxyType(
     }
 )
 
+# What first trials are trained with: found by hand for a residual network of 1.2 M parameters, which it took to 94.3 %
+# of Fashion-MNIST in 20 epochs.
+FIRST_POINT: Final[Mapping[str, object]] = MappingProxyType(
+    {
+        **REPORT_POINT,
+        "learning_rate": 0.006,
+        "schedule": "one-cycle",
+        "weight_decay": 0.01,
+        "flip_averaging": True,
+    }
+)
+# The first of its augmentations, which are called otherwise where nothing is mirrored.
+FIRST_AUGMENTATION = 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned(Configuration):
@@ -87,7 +101,8 @@ def tuned(family: type[Configuration], *, mirrored: bool = True) -> type[Configu
         mirrored: Whether an image's mirror image shows the same class. Default: True.
 
     Returns:
-        A subclass with the same name of the family; its reported experiments are trained as in the report.
+        A subclass with the same name of the family; its reported experiments are trained as in the report,
+        its first trials as networks of their kind are trained well.
 
     Raises:
         ValueError: If the family has a parameter of its own that the recipe has, too.
@@ -99,7 +114,11 @@ def tuned(family: type[Configuration], *, mirrored: bool = True) -> type[Configu
             f"Family {family.family!r} has parameters that the recipe 'tuned' has, too: {', '.join(sorted(taken))}. "
             "Rename them, or choose --recipe report."
         )
-    point = {name: REPORT_POINT[name] for name in parameters_of(recipe)}
+    parameters = parameters_of(recipe)
+    point = {name: REPORT_POINT[name] for name in parameters}
+    first_point = {name: FIRST_POINT[name] for name in parameters}
+    if "augmentation" in parameters:
+        first_point["augmentation"] = cast("Choice", parameters["augmentation"]).values[FIRST_AUGMENTATION]
     made: Any = dataclasses.make_dataclass(
         f"Tuned{family.__name__}",
         (),
@@ -109,6 +128,9 @@ def tuned(family: type[Configuration], *, mirrored: bool = True) -> type[Configu
         namespace={
             "__doc__": family.__doc__,
             "reported": tuple(replace(each, configuration={**each.configuration, **point}) for each in family.reported),
+            "first_trials": tuple(
+                replace(each, configuration={**each.configuration, **first_point}) for each in family.first_trials
+            ),
         },
     )
     return cast("type[Configuration]", made)

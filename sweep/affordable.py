@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from search_spaces import (
     Choice,
     Configuration,
     ConfigurationError,
+    FirstTrial,
     Optional,
     ReportedExperiment,
     SearchSpace,
@@ -34,6 +35,7 @@ PROBES = 8  # configurations from which each parameter is varied, to see whether
 
 Values = Mapping[str, Any]
 Shape = tuple[int, int, int]
+Offered = TypeVar("Offered", bound=ReportedExperiment | FirstTrial)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +118,9 @@ def excess_of(configuration: Configuration, identity: Identity) -> str | None:
     return None if plan is None else limits.excess(plan)
 
 
-def reported_within(space: SearchSpace, identity: Identity) -> tuple[ReportedExperiment, ...]:
-    """The reported experiments whose networks keep to a study's limits."""
-    return tuple(each for each in space.reported if excess_of(space.from_dict(each.configuration), identity) is None)
+def within_limits(offered: Sequence[Offered], space: SearchSpace, identity: Identity) -> tuple[Offered, ...]:
+    """Those of a space's reported experiments or first trials whose networks keep to a study's limits."""
+    return tuple(each for each in offered if excess_of(space.from_dict(each.configuration), identity) is None)
 
 
 def refuse_unmeetable_limits(space: SearchSpace, limits: NetworkLimits, image_shape: Shape, classes: int) -> None:

@@ -9,7 +9,7 @@ import optuna
 
 from search_spaces import SearchSpace
 from search_spaces.plan import LayerPlan
-from sweep.affordable import bounds_of, reported_within
+from sweep.affordable import bounds_of, within_limits
 from sweep.identity import Identity
 from sweep.messages import Result
 from sweep.samplers import BoundedSampler
@@ -137,7 +137,7 @@ def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
 def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
-    within = reported_within(space, identity)
+    within = within_limits(space.reported, space, identity)
     reported = [space.from_dict(each.configuration).plan(shape, classes) for each in within]
     ahead = reported[counts.baselines_done :][: counts.wanted]
     seconds = 0.0

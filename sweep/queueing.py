@@ -4,7 +4,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, SearchSpace
-from sweep.affordable import reported_within
+from sweep.affordable import within_limits
 from sweep.failures import FailureKind
 from sweep.identity import read_identity
 from sweep.standing import CONFIRMS
@@ -38,7 +38,7 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
         return 0  # it has what it confirms, and no queue of its own
     known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
     identity = read_identity(study)
-    offered = space.reported if identity is None else reported_within(space, identity)
+    offered = space.reported if identity is None else within_limits(space.reported, space, identity)
     missing = [experiment for experiment in offered if experiment.id not in known]
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
@@ -50,7 +50,7 @@ def enqueue_first_trials(study: optuna.Study, space: SearchSpace) -> int:
     """Enqueue the networks that the space's families begin with and the study does not hold yet.
 
     They are enqueued configurations as any other: nothing was reported of them, so nothing is verified. The caller
-    holds the study's lock.
+    holds the study's lock. What is above the study's limits is left out.
 
     Returns:
         How many were enqueued.
@@ -58,7 +58,9 @@ def enqueue_first_trials(study: optuna.Study, space: SearchSpace) -> int:
     if CONFIRMS in study.user_attrs:
         return 0
     known = {trial.user_attrs.get("first_trial") for trial in study.get_trials(deepcopy=False)}
-    missing = [first for first in space.first_trials if first.id not in known]
+    identity = read_identity(study)
+    offered = space.first_trials if identity is None else within_limits(space.first_trials, space, identity)
+    missing = [first for first in offered if first.id not in known]
     for first in missing:
         attributes = {"enqueued": True, "first_trial": first.id, "attempt": 1}
         study.enqueue_trial(space.to_params(space.from_dict(first.configuration)), user_attrs=attributes)

@@ -3,7 +3,8 @@
 import optuna
 from optuna.trial import TrialState
 
-from sweep.affordable import reported_within
+from search_spaces import FirstTrial, ReportedExperiment
+from sweep.affordable import within_limits
 from sweep.budget import Budget, read_budget
 from sweep.cli.options import Place
 from sweep.cli.streams import notes, out
@@ -96,10 +97,11 @@ def limit_lines(prepared: Prepared) -> list[str]:
     if not limits.any:
         return []
     lines = [f"Networks: {limits.in_words()}."]
-    within = reported_within(space, prepared.identity)
-    above = [each.id for each in space.reported if each not in within]
+    offered: tuple[ReportedExperiment | FirstTrial, ...] = (*space.reported, *space.first_trials)
+    within = within_limits(offered, space, prepared.identity)
+    above = [each.id for each in offered if each not in within]
     if above:
-        lines.append(f"Above the limits, and not trained: {', '.join(above)} ({len(above)} of {len(space.reported)}).")
+        lines.append(f"Above the limits, and not trained: {', '.join(above)} ({len(above)} of {len(offered)}).")
     return lines
 
 

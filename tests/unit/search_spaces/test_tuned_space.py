@@ -130,3 +130,14 @@ def test_a_space_of_one_family_has_its_default_recipe_and_several_have_the_repor
     assert find_space("grouped").default_recipe == "report"
     assert SearchSpace(name="modern", families=(Modern,)).default_recipe == "tuned"
     assert SearchSpace(name="all", families=(Modern, find_space("isolated").families[0])).default_recipe == "report"
+
+
+@pytest.mark.parametrize(("mirrored", "views"), [(True, "flip-shift"), (False, "shift")])
+def test_the_first_trials_of_a_family_are_points_of_its_tuned_space(mirrored, views):
+    space = find_space("residual", mirrored=mirrored)
+    tuned_space = find_space("residual", recipe="tuned", mirrored=mirrored)
+    for plain, first in zip(space.first_trials, tuned_space.first_trials, strict=True):
+        values = tuned_space.from_dict(first.configuration).to_dict()
+        assert plain.configuration.items() <= values.items()
+        assert (values["schedule"], values["augmentation"]) == ("one-cycle", views)
+        assert tuned_space.from_params(tuned_space.to_params(tuned_space.from_dict(first.configuration)))

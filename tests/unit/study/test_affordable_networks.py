@@ -19,7 +19,7 @@ from search_spaces import (
     find_space,
     parameter,
 )
-from sweep.affordable import excess_of, networks_of, refuse_unmeetable_limits, reported_within
+from sweep.affordable import excess_of, networks_of, refuse_unmeetable_limits, within_limits
 from sweep.errors import UsageError
 from sweep.limits import NetworkLimits
 from tests.identities import make_identity
@@ -94,7 +94,7 @@ def test_the_smallest_network_itself_is_within_the_limit():
 
 
 def test_limits_that_only_together_are_too_much_are_refused_as_such():
-    space = find_space("all", without=("pretrained",))
+    space = find_space("all", without=("pretrained", "residual"))
     alone = {"macs": 150_000_000}, {"parameters": 2_100_000}  # isolated is fast, grouped is small
     for each in alone:
         refuse_unmeetable_limits(space, NetworkLimits(**each), SHAPE, CLASSES)
@@ -104,7 +104,7 @@ def test_limits_that_only_together_are_too_much_are_refused_as_such():
 
 
 def test_of_several_families_the_smallest_is_named_with_its_family():
-    assert "isolated: conv_layers=3" in refused(find_space("all"), macs=1000)
+    assert "isolated: conv_layers=3" in refused(find_space("all", without=("residual",)), macs=1000)
 
 
 def test_a_space_too_large_to_be_tried_is_searched_for_its_smallest_network():
@@ -132,9 +132,15 @@ def test_no_latency_is_refused_before_it_is_measured():
 
 def test_reported_experiments_above_a_limit_are_told_from_those_within():
     space = find_space("isolated")
-    within = reported_within(space, make_identity(labels=LABELS, max_macs=150_000_000))
+    within = within_limits(space.reported, space, make_identity(labels=LABELS, max_macs=150_000_000))
     assert [each.id for each in space.reported if each not in within] == ["isolated-10"]  # the one with four
-    assert reported_within(space, make_identity(labels=LABELS)) == space.reported
+    assert within_limits(space.reported, space, make_identity(labels=LABELS)) == space.reported
+
+
+def test_first_trials_above_a_limit_are_left_out():
+    space = find_space("residual")
+    within = within_limits(space.first_trials, space, make_identity(labels=LABELS, max_macs=20_000_000))
+    assert [each.id for each in within] == ["residual-resnet20"]
 
 
 def test_a_configuration_is_above_the_limits_of_a_study_s_own_images():
