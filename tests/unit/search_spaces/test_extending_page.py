@@ -66,5 +66,5 @@ def test_the_documented_family_is_found_sampled_and_counted(tmp_path):
 def test_the_page_names_every_kind_of_hyperparameter_and_layer():
     page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     kinds = ["Choice", "Uniform", "Switch", "Optional"]
-    layers = ["Convolution", "MaxPooling", "BatchNormalization", "Dropout", "Flatten", "GlobalAveragePooling"]
-    assert all(f"`{name}" in page for name in [*kinds, *layers, "Dense", "Backbone"])
+    layers = ["Convolution", "NormalizedConvolution", "ResidualBlock", "MaxPooling", "BatchNormalization", "Dropout"]
+    assert all(f"`{name}" in page for name in [*kinds, *layers, "Flatten", "GlobalAveragePooling", "Dense", "Backbone"])
