@@ -23,7 +23,8 @@ from search_spaces.build import build_model
 from search_spaces.plan import LayerPlan
 from sweep.environment import processor_flags
 from sweep.trainer.augmentation import flip_and_shift
-from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.batches import ShuffledBatches, feed
+from sweep.trainer.normalization import with_fused_normalization
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.step import compile_model
 
@@ -70,10 +71,10 @@ def lean(
     augmentation: Any = None,
 ) -> Fit:
     """As the trainer does it."""
-    model = build(plan, policy)
+    model = with_fused_normalization(build(plan, policy))
     compile_model(model, plan, batch_size=batch_size, images=len(data[1]))
     batches = ShuffledBatches(*data, batch_size=batch_size, seed=43, augmentation=augmentation)
-    return lambda epochs: model.fit(batches, shuffle=False, epochs=epochs, verbose=0)
+    return lambda epochs: model.fit(feed(batches), shuffle=False, epochs=epochs, verbose=0)
 
 
 def by_sample(plan: LayerPlan, policy: str, data: tuple[np.ndarray, np.ndarray], batch_size: int = BATCH_SIZE) -> Fit:

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from sweep.messages import Evaluation, Features, WorstConfusions
 from sweep.metrics import confusion_matrix, cross_entropy
+from sweep.trainer.batches import Batches, feed
 from sweep.trainer.reporting import Reporter
 
 BATCH_SIZE = 256  # images; larger ones measured no faster on processors
@@ -42,7 +43,9 @@ def predict(model: keras.Model, images: np.ndarray, reporter: Reporter) -> Predi
         images: (n, h, w, c) uint8.
         reporter: Sends signs of life and obeys a stop.
     """
-    probabilities, features = model.predict(images, batch_size=BATCH_SIZE, callbacks=[reporter], verbose=0)
+    probabilities, features = model.predict(
+        feed(Batches(images, batch_size=BATCH_SIZE)), callbacks=[reporter], verbose=0
+    )
     return Predictions(probabilities=probabilities, features=features)
 
 

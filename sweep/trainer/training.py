@@ -16,7 +16,7 @@ from sweep.failures import FailureKind
 from sweep.limits import too_slow
 from sweep.messages import Answer, Begun, Failure, FullResult, Job, Result, Resumed, Stopped, Trained
 from sweep.trainer.augmentation import AUGMENTATIONS
-from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.batches import Batches, ShuffledBatches, feed
 from sweep.trainer.best_epoch import BestEpoch
 from sweep.trainer.checkpoints import (
     Checkpoint,
@@ -28,6 +28,7 @@ from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with
 from sweep.trainer.frozen import FrozenFeatures
 from sweep.trainer.latency import Latencies, TooSlowError
 from sweep.trainer.mirroring import with_mirror_image
+from sweep.trainer.normalization import with_fused_normalization
 from sweep.trainer.optimizer import AveragedWeights
 from sweep.trainer.precision import dtype_policy
 from sweep.trainer.reporting import NotFiniteError, Reporter, TrialStoppedError
@@ -91,7 +92,7 @@ class Trainer:
         if latency is not None and job.max_latency is not None and latency > job.max_latency:
             raise TooSlowError(too_slow(latency, job.max_latency))
         seen = self._frozen.of_split(job, images, policy, reporter)  # before the network: it sets seeds, too
-        model = _build(job, policy)
+        model = with_fused_normalization(_build(job, policy))
         compile_model(
             model,
             job.plan,
@@ -105,10 +106,9 @@ class Trainer:
         self._fit(model, job, seen, reporter, best, averages)
         if not job.full:
             best.restore(model)
-        if policy != "float32":
-            trained = model.get_weights()
-            model = _build(job, "float32")
-            model.set_weights(trained)
+        trained = model.get_weights()
+        model = _build(job, "float32")  # what is kept: in full precision, and of Keras's own layers alone
+        model.set_weights(trained)
         done = Trained(
             weights=job.weights,
             best_epoch=best.epoch,
@@ -148,13 +148,13 @@ class Trainer:
             # Its last epoch had ended before it was interrupted; training ends with the averages, if there are any.
             model.optimizer.finalize_variable_values(model.trainable_variables)
             return
+        held_out = None if job.full else Batches(images.x_validation, images.y_validation, batch_size=BATCH_SIZE)
         model.fit(
-            batches,
+            feed(batches),
             shuffle=False,  # Keras would shuffle the batches once more, from a state that no seed and epoch gives
             initial_epoch=done,
             epochs=job.epochs,
-            validation_data=None if job.full else (images.x_validation, images.y_validation),
-            validation_batch_size=BATCH_SIZE,
+            validation_data=None if held_out is None else feed(held_out),
             callbacks=[
                 keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.start_epoch(epoch)),
                 *([] if averages is None else [averages]),  # before what looks at its network

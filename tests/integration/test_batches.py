@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sweep.trainer.augmentation import flip_and_shift
-from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.batches import Batches, ShuffledBatches, feed
 from sweep.trainer.step import LEAST_STEPS, MOST_STEPS, steps_per_call
 
 IMAGES = np.arange(50, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6, 1), np.uint8)
@@ -28,6 +28,27 @@ def test_an_epoch_has_every_image_once_with_its_label():
     images, labels = source[0]
     assert images.dtype == np.uint8
     assert (images[:, 0, 0, 0] == labels).all()
+
+
+def test_held_out_images_keep_their_order():
+    source = Batches(IMAGES, LABELS, batch_size=16)
+    assert [len(source[index][0]) for index in range(len(source))] == [16, 16, 16, 2]
+    assert list(labels_of(source)) == list(LABELS)
+
+
+@pytest.mark.parametrize("arrays", [(IMAGES,), (IMAGES, LABELS)], ids=["images", "with labels"])
+def test_keras_is_fed_the_same_batches_again_in_each_epoch(arrays):
+    source = Batches(*arrays, batch_size=16)
+    fed = feed(source)
+    assert len(fed) == 4
+    for _ in range(2):
+        for batch, expected in zip(fed.as_numpy_iterator(), map(source.__getitem__, range(4)), strict=True):
+            for ours, theirs in zip(batch, expected, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_thread_tunes_what_keras_is_fed():
+    assert feed(batches()).options().autotune.enabled is False
 
 
 def test_the_order_derives_from_seed_and_epoch():

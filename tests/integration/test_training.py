@@ -130,21 +130,27 @@ def test_what_was_trained_in_bfloat16_is_measured_in_float32(job, train, monkeyp
 
 
 def test_the_float32_network_has_the_trained_weights(job, train, monkeypatch):
-    built = []
-
-    def build_model(*arguments, **settings):
-        built.append(real(*arguments, **settings))
-        return built[-1]
-
-    real = training.build_model
-    monkeypatch.setattr(training, "build_model", build_model)
+    built = _made(training, "build_model", monkeypatch)
+    fused = _made(training, "with_fused_normalization", monkeypatch)
     train(replace(job, precision="mixed_bfloat16"))
-    trained, rebuilt = built
+    (trained,), rebuilt = fused, built[-1]
     for before, after in zip(trained.get_weights(), rebuilt.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
     images = load_dataset(job.data).x_test[:50]
     close = rebuilt.predict(images, verbose=0), np.asarray(trained.predict(images, verbose=0), np.float32)
     np.testing.assert_allclose(*close, atol=0.05)
+
+
+def _made(module, name, monkeypatch):
+    """What a function of a module returns from now on."""
+    made, function = [], getattr(module, name)
+
+    def recorded(*arguments, **settings):
+        made.append(function(*arguments, **settings))
+        return made[-1]
+
+    monkeypatch.setattr(module, name, recorded)
+    return made
 
 
 def test_the_same_seed_trains_the_same_epochs(job, train):

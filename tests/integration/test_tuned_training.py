@@ -112,7 +112,7 @@ def test_the_reports_training_is_keras_adam(job):
 
 def test_decay_shrinks_kernels_and_leaves_vectors_alone(networks, job, train):
     train(job)
-    (network,) = networks
+    network = networks[0]
     variables = network.trainable_variables
     optimizer = make_optimizer(Training(weight_decay=0.1), variables, epochs=1, steps=1)
     before = [np.array(each) for each in variables]
