@@ -24,7 +24,7 @@ from sweep.names import nearest
 from sweep.places import settle_place
 from sweep.queueing import enqueue_baselines, enqueue_first_trials
 from sweep.recipe import RECIPES, TYPICAL_BATCH, Recipe
-from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings
+from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings, sampler_settings
 
 NAME = re.compile(r"[^\W_][\w. +-]{0,99}")
 SEED = 43  # the report: "we will set a system seed of 43"
@@ -165,11 +165,18 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         batch_size=batch_size,
         seed=seed,
         sampler=sampler,
-        sampler_settings=stored.sampler_settings if same_sampler and stored else SAMPLERS[sampler],
+        sampler_settings=stored.sampler_settings
+        if same_sampler and stored
+        else sampler_settings(sampler, first_trials=len(space.first_trials)),
         pruner=pruner,
         pruner_settings=stored.pruner_settings
         if same_pruner and stored
-        else pruner_settings(pruner, epochs=epochs, steps=-(-images[0] // (batch_size or TYPICAL_BATCH))),
+        else pruner_settings(
+            pruner,
+            epochs=epochs,
+            steps=-(-images[0] // (batch_size or TYPICAL_BATCH)),
+            scheduled=recipe.batch_size is None,
+        ),
         weights=weights,
         mirrored=mirrored,
         max_macs=settle("max_macs", None),

@@ -52,15 +52,32 @@ class Bounds:
     stand_ins: Callable[[], Sequence[Mapping[str, Any]]]
 
 
-def pruner_settings(name: str, *, epochs: int, steps: int) -> dict[str, Any]:
+def sampler_settings(name: str, *, first_trials: int) -> dict[str, Any]:
+    """The settings of a sampler in a new study.
+
+    Args:
+        name: Of the sampler.
+        first_trials: So many are trained first because they are known to be good. TPE goes on from them: chance, which
+            it would begin with otherwise, proposes little that is better, and an hour holds few trials.
+    """
+    settings = SAMPLERS[name]
+    if first_trials and "n_startup_trials" in settings:
+        return {**settings, "n_startup_trials": min(first_trials, settings["n_startup_trials"])}
+    return dict(settings)
+
+
+def pruner_settings(name: str, *, epochs: int, steps: int, scheduled: bool = False) -> dict[str, Any]:
     """The settings of a pruner in a new study.
 
     Args:
         name: Of the pruner.
         epochs: At most so many in a trial.
         steps: Training steps in an epoch.
+        scheduled: Whether learning rates fall to nearly nothing by a trial's end, in some trials at least. Those look
+            worse than they are until then: none is judged in its first half. Default: False.
     """
-    first = min(math.ceil(LEAST_STEPS / steps), epochs // 4)  # a quarter of a trial is enough of a trial
+    # A quarter of a trial is enough of a trial.
+    first = epochs // 2 if scheduled else min(math.ceil(LEAST_STEPS / steps), epochs // 4)
     # By Optuna's names, the epoch that is judged first.
     return {
         setting: max(value, first) if setting in ("min_resource", "n_warmup_steps") else value
