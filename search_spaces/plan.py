@@ -24,6 +24,8 @@ class LayerPlan:
         classes: Number of classes, at least 2.
         layers: The layers in order. A `Backbone` can only be the first; the last is a softmax over the
             classes.
+        views: How many views of an image the finished model answers from: 1 (default), or 2, the image and its mirror
+            image. Training and validation see one.
 
     Raises:
         ConfigurationError: If the layers do not fit together or the images are too small for them.
@@ -32,6 +34,7 @@ class LayerPlan:
     image_shape: tuple[int, int, int]
     classes: int
     layers: tuple[Layer, ...]
+    views: int = 1
 
     def __post_init__(self) -> None:
         if len(self.image_shape) != 3 or min(self.image_shape) < 1 or self.classes < 2:
@@ -48,7 +51,7 @@ class LayerPlan:
 
     @cached_property
     def cost(self) -> Cost:
-        """The cost of all layers for one image."""
+        """The cost of all layers for one view of an image."""
         return cost_of(self.layers, self.image_shape)[1]
 
     @property
@@ -63,8 +66,8 @@ class LayerPlan:
 
     @property
     def forward_macs(self) -> int:
-        """Multiply-accumulates of one image's forward pass."""
-        return self.cost.forward_macs
+        """Multiply-accumulates that the finished model's answer to one image takes."""
+        return self.views * self.cost.forward_macs
 
     @cached_property
     def frozen(self) -> tuple[Layer, ...]:
@@ -94,8 +97,8 @@ class LayerPlan:
 
     @property
     def head_macs(self) -> int:
-        """Multiply-accumulates of one image's forward pass through what is trained."""
-        return self.forward_macs - self.frozen_macs
+        """Multiply-accumulates of one view's forward pass through what is trained."""
+        return self.cost.forward_macs - self.frozen_macs
 
     @property
     def backbone(self) -> str | None:

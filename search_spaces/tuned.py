@@ -12,7 +12,9 @@ from search_spaces.configuration import Configuration, parameters_of
 from search_spaces.parameters import Choice, Optional, Switch, Uniform, parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from search_spaces.plan import LayerPlan
 
 # How the reported experiments are trained: Adam at its default rate, and nothing else.
 REPORT_POINT: Final[Mapping[str, object]] = MappingProxyType(
@@ -119,13 +121,15 @@ def tuned(family: type[Configuration], *, mirrored: bool = True) -> type[Configu
     first_point = {name: FIRST_POINT[name] for name in parameters}
     if "augmentation" in parameters:
         first_point["augmentation"] = cast("Choice", parameters["augmentation"]).values[FIRST_AUGMENTATION]
+    namespace = {"plan": _with_views(family.plan)} if recipe is TunedMirrored else {}
     made: Any = dataclasses.make_dataclass(
         f"Tuned{family.__name__}",
         (),
         bases=(family, recipe),
         frozen=True,
         kw_only=True,
-        namespace={
+        namespace=namespace
+        | {
             "__doc__": family.__doc__,
             "reported": tuple(replace(each, configuration={**each.configuration, **point}) for each in family.reported),
             "first_trials": tuple(
@@ -134,3 +138,12 @@ def tuned(family: type[Configuration], *, mirrored: bool = True) -> type[Configu
         },
     )
     return cast("type[Configuration]", made)
+
+
+def _with_views(plan: Callable[..., LayerPlan]) -> Callable[..., LayerPlan]:
+    """A family's way to lay out its layers, for a model that may answer from two views of an image."""
+
+    def with_views(self: Any, image_shape: tuple[int, int, int], classes: int) -> LayerPlan:
+        return replace(plan(self, image_shape, classes), views=2 if self.flip_averaging else 1)
+
+    return with_views

@@ -39,6 +39,8 @@ RECIPES = {
 class Training:
     """How one network is trained, besides epochs and batch size; the defaults are the report's.
 
+    What the model answers from, one view of an image or two, is part of its plan.
+
     Attributes:
         learning_rate: Adam's, at the schedule's highest point. Default: 0.001, Adam's own.
         schedule: `constant` (default), `cosine` or `one-cycle`.
@@ -46,7 +48,6 @@ class Training:
         label_smoothing: Share of the label that is spread over all classes; None (default): none.
         augmentation: A name of `sweep.trainer.augmentation.AUGMENTATIONS`, or `none` (default).
         weight_averaging: Whether the model has a moving average of the weights. Default: False.
-        flip_averaging: Whether it answers with the mean over an image and its mirror image. Default: False.
     """
 
     learning_rate: float = 0.001
@@ -55,7 +56,6 @@ class Training:
     label_smoothing: float | None = None
     augmentation: str = "none"
     weight_averaging: bool = False
-    flip_averaging: bool = False
 
 
 def training_of(configuration: "Configuration") -> Training:

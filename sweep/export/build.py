@@ -27,9 +27,9 @@ from sweep.export.measures import Measured, refuse_other_figures
 from sweep.export.preprocessing import preprocessing_document
 from sweep.export.specification import Specification
 from sweep.metrics import confusion_matrix, cross_entropy
-from sweep.recipe import training_of
+from sweep.trainer.batches import Batches, feed
 from sweep.trainer.evaluation import BATCH_SIZE
-from sweep.trainer.mirroring import with_mirror_image
+from sweep.trainer.mirroring import with_views
 from sweep.trainer.weights import read_weights
 
 PROOF_IMAGES: Final = 256
@@ -113,7 +113,7 @@ def rebuild(wanted: Specification) -> keras.Model:
     keras.utils.set_random_seed(wanted.seed)  # a backbone without weights gets those again that it was trained with
     model = build_model(plan, backbone_weights=wanted.backbone_weights, name="classifier")
     read_weights(model, wanted.weights)
-    return with_mirror_image(model) if training_of(configuration).flip_averaging else model
+    return with_views(model, plan)
 
 
 def _compare(
@@ -128,7 +128,7 @@ def _compare(
     known = wanted.known[part]
     if wanted.known_exactly:
         return known
-    probabilities = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    probabilities = model.predict(feed(Batches(images, batch_size=BATCH_SIZE)), verbose=0)
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
     entropy = cross_entropy(probabilities, labels)
     penalty = sum(float(keras.ops.convert_to_numpy(loss)) for loss in model.losses)

@@ -105,7 +105,7 @@ def architecture(plan: LayerPlan, *, title: str) -> Figure:
     trained = "" if plan.trainable_parameters == plan.parameters else f" ({plan.trainable_parameters:,} trained)"
     subtitle = (
         f"{layers_in_words(plan)}, {plan.parameters:,} parameters{trained}, "
-        f"{_millions(plan.forward_macs)} MMACs for one image"
+        f"{_millions(plan.forward_macs)} MMACs for one image{'' if plan.views == 1 else ' and its mirror image'}"
     )
     figure = new_figure(_WIDTH, height, title=title, subtitle=subtitle)
     axes = empty_panel(figure, 0, 0, _WIDTH, height)
@@ -123,7 +123,7 @@ def architecture(plan: LayerPlan, *, title: str) -> Figure:
             y -= _GAP
             y = _group(axes, rows, index, y)
         y -= row.height
-        _draw(axes, row, y, share=row.macs / max(1, plan.forward_macs))
+        _draw(axes, row, y, share=row.macs / max(1, plan.cost.forward_macs))
         if index + 1 == len(rows) or rows[index + 1].begins_group:
             y -= 0.03
     return figure

@@ -9,6 +9,7 @@ import numpy as np
 from search_spaces.build import build_model
 from search_spaces.plan import LayerPlan
 from sweep.messages import Job
+from sweep.trainer.mirroring import with_views
 
 WARM_UPS = 5  # the first one traces the network
 LEAST_RUNS, MOST_RUNS = 20, 200
@@ -40,7 +41,7 @@ def latency_seconds(plan: LayerPlan) -> float:
     """
     keras.config.set_dtype_policy("float32")
     with keras.device("cpu:0"):
-        model = build_model(plan)
+        model = with_views(build_model(plan), plan)
         # XLA is slower on processors; JAX knows nothing else.
         model.compile(jit_compile=False if keras.backend.backend() == "tensorflow" else "auto")
         image = np.zeros((1, *plan.image_shape), np.uint8)

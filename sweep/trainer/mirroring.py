@@ -2,7 +2,14 @@
 
 import keras
 
+from search_spaces.plan import LayerPlan
+
 WIDTH = 2  # axis of images, (n, h, w, c)
+
+
+def with_views(model: keras.Model, plan: LayerPlan) -> keras.Model:
+    """The model that answers from as many views of an image as its plan says."""
+    return with_mirror_image(model) if plan.views > 1 else model
 
 
 def with_mirror_image(model: keras.Model) -> keras.Model:

@@ -27,7 +27,7 @@ from sweep.trainer.checkpoints import (
 from sweep.trainer.evaluation import BATCH_SIZE, measure, predict, project, with_features, worst_confusions
 from sweep.trainer.frozen import FrozenFeatures
 from sweep.trainer.latency import Latencies, TooSlowError
-from sweep.trainer.mirroring import with_mirror_image
+from sweep.trainer.mirroring import with_views
 from sweep.trainer.normalization import with_fused_normalization
 from sweep.trainer.optimizer import AveragedWeights
 from sweep.trainer.precision import dtype_policy
@@ -228,9 +228,7 @@ def _measured(
     """Write a float32 network's weights and run it over the held-out images, or over their features."""
     with disk_problems_logged():
         write_weights(model, job)
-    viewed = with_features(model)
-    if job.training.flip_averaging:
-        viewed = with_mirror_image(viewed)
+    viewed = with_views(with_features(model), job.plan)
     validation_images, test_images = frozen.held_out(job, images, reporter)
     test = predict(viewed, test_images, reporter) if test_images is not None else None
     measured = None if test is None else measure(model, test, images.y_test)

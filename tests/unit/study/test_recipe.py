@@ -32,9 +32,20 @@ def test_a_configuration_without_a_recipe_is_trained_as_the_reports():
 
 def test_a_tuned_configuration_says_how_it_is_trained():
     configuration = find_space("grouped", recipe="tuned").from_dict(GROUPED | TUNED)
-    expected = {name: value for name, value in TUNED.items() if name != "batch_size"}
+    expected = {name: value for name, value in TUNED.items() if name not in ("batch_size", "flip_averaging")}
     assert training_of(configuration) == Training(**expected)
     assert batch_size_of(configuration, None) == 64
+
+
+def test_a_model_that_looks_twice_costs_twice_once_it_is_trained():
+    space = find_space("grouped", recipe="tuned")
+    once, twice = (
+        space.from_dict(GROUPED | TUNED | {"flip_averaging": averaging}).plan((28, 28, 1), 10)
+        for averaging in (False, True)
+    )
+    assert (once.views, twice.views) == (1, 2)
+    assert twice.forward_macs == 2 * once.forward_macs
+    assert (twice.head_macs, twice.parameters) == (once.head_macs, once.parameters)
 
 
 def test_the_reports_point_of_the_tuned_space_is_trained_as_the_reports():
@@ -46,7 +57,7 @@ def test_the_reports_point_of_the_tuned_space_is_trained_as_the_reports():
 def test_behind_a_backbone_nothing_is_augmented_or_mirrored():
     space = find_space("pretrained", recipe="tuned")
     training = training_of(space.from_dict(space.reported[0].configuration))
-    assert (training.augmentation, training.flip_averaging) == ("none", False)
+    assert training.augmentation == "none"
 
 
 def test_a_recipe_in_words_says_what_is_fixed():
