@@ -34,3 +34,14 @@ def format_duration(seconds: float) -> str:
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     days, rest = divmod(round(whole / 3600), 24)
     return f"{days} d {rest} h" if rest else f"{days} d"
+
+
+def format_ahead(seconds: float, left: float | None) -> str:
+    """How long something takes at most, and that this run ends before, where it does.
+
+    Args:
+        seconds: What is ahead.
+        left: Seconds until this run ends, or None if it does not before all is done.
+    """
+    whole = f"it takes at most {format_duration(seconds)}"
+    return whole if left is None or seconds <= left else f"{whole}, and this run ends after {format_duration(left)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optuna
 
-from search_spaces import SearchSpace
+from search_spaces import FirstTrial, ReportedExperiment, SearchSpace
 from search_spaces.plan import LayerPlan
 from sweep.affordable import bounds_of, within_limits
 from sweep.identity import Identity
@@ -26,13 +26,13 @@ class Counts:
 
     Attributes:
         wanted: Trials still to be finished.
-        baselines_done: Reported experiments that are finished.
+        enqueued_done: Reported experiments and first trials that are finished.
         train: Training images.
         validation: Validation images.
     """
 
     wanted: int
-    baselines_done: int
+    enqueued_done: int
     train: int
     validation: int
 
@@ -137,9 +137,10 @@ def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
 def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
-    within = within_limits(space.reported, space, identity)
-    reported = [space.from_dict(each.configuration).plan(shape, classes) for each in within]
-    ahead = reported[counts.baselines_done :][: counts.wanted]
+    offered: tuple[ReportedExperiment | FirstTrial, ...] = (*space.reported, *space.first_trials)
+    within = within_limits(offered, space, identity)
+    enqueued = [space.from_dict(each.configuration).plan(shape, classes) for each in within]
+    ahead = enqueued[counts.enqueued_done :][: counts.wanted]
     seconds = 0.0
     drawn = typical_plans(space, identity)
     for plan, times in [(plan, 1.0) for plan in ahead] + [
@@ -150,7 +151,7 @@ def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, 
             return None
         seconds += times * of_trial
     # Each backbone's features once; those of finished experiments are there.
-    before = {plan.backbone for plan in reported[: counts.baselines_done]}
+    before = {plan.backbone for plan in enqueued[: counts.enqueued_done]}
     coming = ahead + (drawn if counts.wanted > len(ahead) else [])
     for plan in {plan.backbone: plan for plan in coming if plan.backbone not in before | {None}}.values():
         seconds += estimator.features_seconds(plan, images=counts.train + 2 * counts.validation)

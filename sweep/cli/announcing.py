@@ -10,7 +10,7 @@ from sweep.cli.options import Place
 from sweep.cli.streams import notes, out
 from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
-from sweep.duration import format_duration
+from sweep.duration import format_ahead
 from sweep.estimate import Counts, Estimator, study_seconds
 from sweep.identity import read_identity
 from sweep.limits import NetworkLimits
@@ -54,7 +54,13 @@ def _within_limits(study: optuna.Study) -> str:
     return f" with {limits}" if limits else ""
 
 
-def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None, estimator: Estimator) -> None:
+def announce(
+    prepared: Prepared,
+    study: optuna.Study | None,
+    trials: int | None,
+    estimator: Estimator,
+    timeout: float | None = None,
+) -> None:
     """What will be trained, and how long that takes at most.
 
     Args:
@@ -62,6 +68,7 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
         study: The study, or None where it does not exist yet.
         trials: Finished trials wanted, or None: as stored, else the default.
         estimator: What is known of this machine's speed.
+        timeout: Seconds after which this run ends; None (default): when all is done.
     """
     identity, (train, validation, test) = prepared.identity, prepared.images
     look = " (a quick look: no verdict on the report)" if identity.quick_look else ""
@@ -85,8 +92,8 @@ def announce(prepared: Prepared, study: optuna.Study | None, trials: int | None,
     if seconds is None:
         notes.print("How long it takes is said after the first batches: nothing was measured on this machine yet.")
         return
-    notes.print(f"At this machine's last measured rate it takes at most {format_duration(seconds)}.")
-    if seconds > LONG_SECONDS and not identity.quick_look:
+    notes.print(f"At this machine's last measured rate {format_ahead(seconds, timeout)}.")
+    if min(seconds, timeout or seconds) > LONG_SECONDS and not identity.quick_look:
         small = "" if identity.batch_size is None else " --batch-size 16"
         notes.print(f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4{small}")
 
@@ -107,13 +114,13 @@ def limit_lines(prepared: Prepared) -> list[str]:
 
 def ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:
     """How much is still to be trained; arguments as for `announce`."""
-    finished, baselines, wanted = 0, 0, trials or Budget().trials
+    finished, enqueued, wanted = 0, 0, trials or Budget().trials
     if study is not None:
         now = standing_of(study)
         finished, wanted = now.finished, trials or read_budget(study).trials
-        baselines = sum(
-            "baseline" in trial.user_attrs and trial.state is TrialState.COMPLETE
+        enqueued = sum(
+            ("baseline" in trial.user_attrs or "first_trial" in trial.user_attrs) and trial.state is TrialState.COMPLETE
             for trial in study.get_trials(deepcopy=False)
         )
     train, validation, _ = prepared.images
-    return Counts(wanted=max(0, wanted - finished), baselines_done=baselines, train=train, validation=validation)
+    return Counts(wanted=max(0, wanted - finished), enqueued_done=enqueued, train=train, validation=validation)

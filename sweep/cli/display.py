@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweep.duration import format_duration
+from sweep.duration import format_ahead, format_duration
 from sweep.messages import EpochEnd, Progress
 from sweep.worker.observer import Observer, TrialEnd
 from sweep.worker.slots import Work
@@ -30,6 +30,7 @@ class LineDisplay(Observer):
         wanted: Trials the study wants.
         slots: Trainers at work.
         remaining: Seconds still ahead of one trainer at most, or None before a speed is known.
+        deadline: When this run's time is over, by this host's monotonic clock; None (default): never.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class LineDisplay(Observer):
         wanted: int,
         slots: int,
         remaining: Callable[[], float | None],
+        deadline: float | None = None,
     ) -> None:
         self.console = console
         self.best = best
@@ -48,6 +50,7 @@ class LineDisplay(Observer):
         self.wanted = wanted
         self._slots = slots
         self._remaining = remaining
+        self._deadline = deadline
         self._promised = remaining()
         self._began = time.monotonic()
         self._durations: list[float] = []
@@ -78,7 +81,8 @@ class LineDisplay(Observer):
         if self._promised is None:
             self._promised = self._remaining()
             if self._promised is not None:
-                self.note(f"At this rate it takes at most {format_duration(self._promised / self._slots)}.")
+                left = None if self._deadline is None else self._deadline - self._began
+                self.note(f"At this rate {format_ahead(self._promised / self._slots, left)}.")
 
     def epoch_ended(self, work: Work, end: EpochEnd) -> None:
         """One line."""
@@ -109,6 +113,13 @@ class LineDisplay(Observer):
         """Nothing: lines do not move."""
 
     def seconds_left(self) -> float | None:
+        """Until the last trial, or until this run's time is over, if that comes first."""
+        ahead = self._seconds_ahead()
+        if ahead is None or self._deadline is None:
+            return ahead
+        return max(0.0, min(ahead, self._deadline - time.monotonic()))
+
+    def _seconds_ahead(self) -> float | None:
         """Until the last trial, from the trials this host finished, else from the machine's measured rate."""
         ahead = max(0, self.wanted - self.finished)
         if self._durations:

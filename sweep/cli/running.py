@@ -101,6 +101,7 @@ def work_on(
         wanted=read_budget(study).trials,
         slots=work.slots or default_slots(),
         remaining=lambda: study_seconds(estimator, prepared.space, prepared.identity, counts),
+        deadline=deadline,
     )
     with _metrics(work, prepared.name, place), display:
         return Worker(assignment, observer=display, estimator=estimator, early=early).run()

@@ -61,14 +61,14 @@ def start(
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
         if dry_run:
-            announce(prepared, _stored(store, prepared.name), change.trials, estimator)
+            announce(prepared, _stored(store, prepared.name), change.trials, estimator, timeout_seconds)
             notes.print("Nothing was created: this was a dry run.")
             return 0
         check_place(_stored(store, prepared.name), place)
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change, given_address(place))
         _tell(changes)
-        announce(prepared, study, None, estimator)
+        announce(prepared, study, None, estimator, timeout_seconds)
         tell_place(study)
         ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
         deadline = None if ends is None else store.now() + ends - time.monotonic()

@@ -1,6 +1,6 @@
 import pytest
 
-from sweep.duration import format_duration, parse_duration
+from sweep.duration import format_ahead, format_duration, parse_duration
 from sweep.errors import UsageError
 
 
@@ -47,3 +47,15 @@ def test_a_full_unit_is_told_as_the_next_one():
     for seconds in (*range(4000), *range(86000, 90000), *range(2 * 86400 - 4000, 2 * 86400)):
         assert not {"60 s", "60 min", "24 h"} & {format_duration(seconds), *format_duration(seconds).split(" ", 2)[2:]}
     assert format_duration(86399) == "1 d"
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (None, "it takes at most 2 h"),
+        (9000, "it takes at most 2 h"),
+        (3600, "it takes at most 2 h, and this run ends after 1 h"),
+    ],
+)
+def test_what_is_ahead_is_told_with_the_end_of_a_run_that_does_not_get_so_far(left, text):
+    assert format_ahead(7200, left) == text

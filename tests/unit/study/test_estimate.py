@@ -23,7 +23,7 @@ def plan(space):
 
 
 def test_nothing_is_estimated_before_a_speed_is_known(estimator, space, plan, make_identity):
-    counts = Counts(wanted=5, baselines_done=0, train=900, validation=300)
+    counts = Counts(wanted=5, enqueued_done=0, train=900, validation=300)
     assert estimator.macs_per_second is None
     assert estimator.trial_seconds(plan, make_identity(), train=900, validation=300) is None
     assert study_seconds(estimator, space, make_identity(), counts) is None
@@ -77,7 +77,7 @@ def test_a_study_takes_its_missing_baselines_and_then_typical_trials(estimator, 
         return estimator.trial_seconds(each, identity, train=900, validation=300)
 
     def of_study(wanted, done):
-        counts = Counts(wanted=wanted, baselines_done=done, train=900, validation=300)
+        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
         return study_seconds(estimator, space, identity, counts)
 
     reported = [of_trial(space.from_dict(each.configuration).plan((28, 28, 1), 2)) for each in space.reported]
@@ -85,6 +85,22 @@ def test_a_study_takes_its_missing_baselines_and_then_typical_trials(estimator, 
     assert of_study(0, 0) == 0
     assert of_study(2, 1) == pytest.approx(reported[1] + reported[2])
     assert of_study(3, len(reported) - 1) == pytest.approx(reported[-1] + 2 * sum(typical) / len(typical))
+
+
+def test_first_trials_are_counted_with_their_own_cost(path, make_identity):
+    space, identity = find_space("residual", recipe="tuned"), make_identity(family="residual", recipe="tuned")
+    estimator = Estimator(path, family="residual", precision="auto")
+    plans = [space.from_dict(each.configuration).plan((28, 28, 1), 2) for each in space.first_trials]
+    estimator.learn(plans[0], images_per_second=100.0)
+    small, large = (estimator.trial_seconds(plan, identity, train=900, validation=300) for plan in plans)
+    assert large > 3 * small
+
+    def of_study(wanted, done):
+        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
+        return study_seconds(estimator, space, identity, counts)
+
+    assert of_study(2, 0) == pytest.approx(small + large)
+    assert of_study(1, 1) == pytest.approx(large)
 
 
 def test_typical_networks_are_the_same_every_time(space, make_identity):
@@ -146,7 +162,7 @@ def test_a_study_computes_the_features_of_each_backbone_once(path, pretrained, m
     estimator.learn(vgg, images_per_second=10_000.0)
 
     def of_study(wanted, done):
-        counts = Counts(wanted=wanted, baselines_done=done, train=900, validation=300)
+        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
         return study_seconds(estimator, pretrained, identity, counts)
 
     reported = [pretrained.from_dict(each.configuration).plan((28, 28, 1), 2) for each in pretrained.reported]
