@@ -11,7 +11,7 @@ from sweep.cli.options import Means, Place, Work
 from sweep.cli.place import reading_store, take_place, tell_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes, out
-from sweep.confirming.full import FullModel, find_full, is_full_model_of, train_full
+from sweep.confirming.full import FullModel, epochs_of, find_full, is_full_model_of, train_full
 from sweep.confirming.pairs import (
     Pair,
     choose_finalists,
@@ -108,10 +108,11 @@ def _train_full(
 ) -> tuple[int, FullModel | None]:
     """Train the best of the confirmed on all images, unless that was done; returns the exit code and the model."""
     best, identity = found[0], prepared.identity
-    if is_full_model_of(model, best, identity):
+    configuration = prepared.space.from_dict(best.config)
+    epochs = epochs_of(best, configuration, identity)
+    if is_full_model_of(model, best, epochs, identity):
         return 0, model
     files = TrialFiles.of(place.home, store.load(prepared.name), store.location)
-    configuration = prepared.space.from_dict(best.config)
     plan = configuration.plan(identity.image_shape, len(identity.labels))
 
     def make_job(weights: Path, checkpoint: Path, resume_from: Path | None) -> Job:
@@ -121,8 +122,8 @@ def _train_full(
             data=prepared.data,
             seed=identity.seed,
             limit=identity.limit,
-            epochs=best.epochs,
-            patience=best.epochs,
+            epochs=epochs,
+            patience=None,
             batch_size=batch_size_of(configuration, identity.batch_size),
             precision=work.precision,
             deterministic=work.deterministic,
@@ -136,7 +137,7 @@ def _train_full(
             training=training_of(configuration),
         )
 
-    notes.print(f"Training {_title(best)} on training and validation images together, {best.epochs} epochs.")
+    notes.print(f"Training {_title(best)} on training and validation images together, {epochs} epochs.")
     try:
         made = train_full(
             store,

@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 
+from search_spaces import Configuration
 from search_spaces.plan import LayerPlan
 from storage import Store
 from storage.artifacts import record_of_study
@@ -17,6 +18,7 @@ from sweep.environment import git_commit, host_name, versions
 from sweep.errors import WorldError
 from sweep.identity import Identity
 from sweep.messages import FullResult, Job
+from sweep.recipe import training_of
 from sweep.trial_files import TrialFiles
 from sweep.worker.ledger import measures
 from sweep.worker.once import train_once
@@ -54,9 +56,17 @@ def find_full(study: optuna.Study) -> FullModel | None:
     return None if not keys else FullModel(**study.user_attrs[keys[-1]])
 
 
-def is_full_model_of(model: FullModel | None, wanted: Confirmation, identity: Identity) -> bool:
-    """Whether it is what training that finalist now would give."""
-    return model is not None and (model.trial, model.epochs, model.seed) == (wanted.trial, wanted.epochs, identity.seed)
+def epochs_of(confirmation: Confirmation, configuration: Configuration, identity: Identity) -> int:
+    """How long a finalist is trained on all images: the median of its seeds' best epochs.
+
+    A learning rate that falls until the last epoch has that one's: all others were trained at higher rates only.
+    """
+    return confirmation.epochs if training_of(configuration).schedule == "constant" else identity.epochs
+
+
+def is_full_model_of(model: FullModel | None, wanted: Confirmation, epochs: int, identity: Identity) -> bool:
+    """Whether it is what training that finalist now, for so many epochs, would give."""
+    return model is not None and (model.trial, model.epochs, model.seed) == (wanted.trial, epochs, identity.seed)
 
 
 def train_full(

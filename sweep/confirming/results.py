@@ -58,7 +58,7 @@ class Confirmation:
         seeds: Ordered by seed.
         missing: Seeds that wait, run or failed.
         validation, test: Accuracies.
-        epochs: Median of the best epochs: what training on all images takes.
+        epochs: Median of the best epochs.
         difference: Of its test accuracy to the best reported experiment's, or None for that one itself.
         against: Which experiment that is.
         hits: Whether each test image was recognised, shape (seeds, n).

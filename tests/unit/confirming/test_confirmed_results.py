@@ -6,7 +6,9 @@ import statistics
 import numpy as np
 import pytest
 
+from search_spaces import find_space
 from sweep.confirming.bootstrap import bootstrap_difference
+from sweep.confirming.full import epochs_of
 from sweep.confirming.results import confirmations
 from sweep.documents import to_json
 
@@ -123,6 +125,24 @@ def test_training_on_all_images_takes_the_median_of_the_best_epochs(study, add_c
     for seed, epoch in enumerate(epochs):
         add_confirmation(study, 1, seed, best_epoch=epoch)
     assert confirmations(study)[0].epochs == median
+
+
+@pytest.mark.parametrize(("schedule", "epochs"), [("constant", 5), ("cosine", 20), ("one-cycle", 20)])
+def test_a_rate_that_falls_until_the_last_epoch_is_trained_to_it_on_all_images(
+    study, add_confirmation, make_identity, schedule, epochs
+):
+    add_confirmation(study, 1, 43, best_epoch=5)
+    (found,) = confirmations(study)
+    space = find_space("isolated", recipe="tuned")
+    configuration = space.from_dict(space.reported[0].configuration | {"schedule": schedule})
+    assert epochs_of(found, configuration, make_identity(epochs=20)) == epochs
+
+
+def test_a_network_without_a_recipe_of_its_own_is_trained_to_its_best_epoch(study, add_confirmation, make_identity):
+    add_confirmation(study, 1, 43, best_epoch=5)
+    (found,) = confirmations(study)
+    space = find_space("isolated")
+    assert epochs_of(found, space.from_dict(space.reported[0].configuration), make_identity(epochs=50)) == 5
 
 
 def test_what_was_taken_over_is_told(study, add_confirmation):
