@@ -2,6 +2,7 @@
 
 import csv as comma_separated
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,47 @@ def families(json: bool) -> None:
                 "parameters": {each.name: each.expected for family in space.families for each in describe(family)},
                 "families": [family.family for family in space.families],
                 "reported": [experiment.id for experiment in space.reported],
+                "first_trials": [each.id for each in space.first_trials],
+                "recipe": space.default_recipe,
+                "tuned": _searched_by_tuned(space),
             }
         )
     if json:
         _print_json(rows)
         return
     table = Table(header_style="bold", pad_edge=False, box=None)
-    for heading in ("family", "parameters", "reported experiments"):
+    for heading in ("family", "parameters", "known experiments", "recipe"):
         table.add_column(heading, overflow="fold")
     for row in rows:
-        parameters = "\n".join(f"{name}: {expected}" for name, expected in row["parameters"].items())
-        table.add_row(str(row["family"]), parameters, str(len(row["reported"])))
+        known = "\n".join(
+            f"{len(row[key])} {words}"
+            for key, words in (("reported", "reported"), ("first_trials", "published"))
+            if row[key]
+        )
+        table.add_row(str(row["family"]), _lines(row["parameters"]), known, row["recipe"])
     out.print(table)
+    tuned: dict[str, str] = max(
+        (row["tuned"] for row in rows), key=len, default={}
+    )  # behind a frozen backbone there are fewer
+    out.print(f"\nWith the recipe tuned, how a network is trained is searched, too:\n{_lines(tuned)}", highlight=False)
+
+
+def _searched_by_tuned(space: SearchSpace) -> dict[str, str]:
+    """The parameters that the recipe `tuned` adds to a space; none to one that has such names of its own."""
+    try:
+        families = find_space(space.name, recipe="tuned").families
+    except UnknownFamilyError:
+        return {}
+    return {
+        each.name: each.expected
+        for family in families
+        for each in describe(family)
+        if each.name not in space.distributions
+    }
+
+
+def _lines(parameters: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}: {expected}" for name, expected in parameters.items())
 
 
 def data(place: Place, *, dataset: str, data_dir: Path | None, image_size: int | None, color: bool, json: bool) -> None:

@@ -27,6 +27,20 @@ def test_families_are_listed_with_their_parameters(sweep):
     isolated = rows[0]
     assert list(isolated["parameters"]) == ["conv_layers", "l2", "batch_norm", "dropout"]
     assert isolated["reported"][0] == "isolated-1"
+    assert (isolated["first_trials"], isolated["recipe"]) == ([], "report")
+
+
+def test_families_are_listed_with_what_the_recipe_tuned_adds(sweep):
+    rows = {row["family"]: row for row in json.loads(sweep("families", "--json").out)}
+    assert rows["residual"]["recipe"] == "tuned"
+    assert rows["residual"]["first_trials"] == ["residual-resnet20", "residual-wide"]
+    added = rows["residual"]["tuned"]
+    assert added == rows["isolated"]["tuned"]
+    assert added["schedule"] == "constant, cosine or one-cycle"
+    assert added.keys() - rows["pretrained"]["tuned"].keys() == {"augmentation", "flip_averaging"}
+    shown = sweep("families").out
+    assert "2 published" in shown
+    assert f"learning_rate: {added['learning_rate']}" in shown
 
 
 def test_a_stored_study_is_listed_with_its_counts(sweep, created):

@@ -10,7 +10,8 @@ from sweep.cli.options import Place
 from sweep.cli.tables import next_steps
 from sweep.standing import standing
 
-TINY = ("--family", "residual", "--dataset", "digits", "--limit", "40", "--epochs", "1")
+TUNED = ("--family", "residual", "--dataset", "digits", "--limit", "40", "--epochs", "1")
+TINY = (*TUNED, "--recipe", "report")
 STUDY = "residual-quick"
 CONFIG = {"family": "residual", "stem_filters": 16, "stem_kernel": 3, "stages": "3x16"}
 
@@ -24,6 +25,14 @@ def test_its_first_trials_wait_with_their_configurations(sweep, workplace):
     assert [trial["user_attrs"]["first_trial"] for trial in trials] == ["residual-resnet20", "residual-wide"]
     assert sweep("create", *TINY).code == 0
     assert len(json.loads(sweep("trials", STUDY, "--json").out)) == 2
+
+
+def test_its_first_trials_are_trained_by_a_recipe_that_is_known_to_do_well(sweep, workplace):
+    assert sweep("create", *TUNED).code == 0
+    for trial in json.loads(sweep("trials", STUDY, "--json").out):
+        assert (trial["params"]["schedule"], trial["params"]["batch_size"]) == ("one-cycle", 128)
+        assert trial["params"]["augmentation"] == "shift"  # a digit's mirror image is none
+        assert "flip_averaging" not in trial["params"]
 
 
 def test_it_has_no_baselines(sweep, workplace):
