@@ -6,7 +6,7 @@ from search_spaces import find_space
 from sweep import samplers
 from sweep.affordable import bounds_of
 from sweep.past import Past
-from sweep.samplers import PRUNERS, SAMPLERS, Bounds, make_pruner, make_sampler, pruner_settings
+from sweep.samplers import PRUNERS, SAMPLERS, Bounds, make_pruner, make_sampler, pruner_settings, sampler_settings
 from tests.identities import make_identity
 
 
@@ -268,3 +268,22 @@ def test_no_network_is_judged_before_it_has_made_enough_steps(name, epochs, step
     settings = pruner_settings(name, epochs=epochs, steps=steps)
     assert settings == PRUNERS[name] | judged
     make_pruner(name, settings, epochs=epochs)
+
+
+@pytest.mark.parametrize(("name", "setting"), [("median", "n_warmup_steps"), ("halving", "min_resource")])
+@pytest.mark.parametrize(("epochs", "first"), [(20, 10), (5, 2), (1, 0)])
+def test_none_is_judged_in_the_first_half_of_a_schedule(name, setting, epochs, first):
+    settings = pruner_settings(name, epochs=epochs, steps=422, scheduled=True)
+    assert settings == PRUNERS[name] | {setting: max(PRUNERS[name][setting], first)}
+    make_pruner(name, settings, epochs=epochs)
+
+
+@pytest.mark.parametrize(("first_trials", "by_chance"), [(0, 10), (2, 2), (30, 10)])
+def test_tpe_goes_on_from_networks_that_are_known_to_be_good(first_trials, by_chance):
+    settings = sampler_settings("tpe", first_trials=first_trials)
+    assert settings == SAMPLERS["tpe"] | {"n_startup_trials": by_chance}
+    assert make_sampler("tpe", settings, seed=43, draw=1)._n_startup_trials == by_chance
+
+
+def test_chance_stays_chance():
+    assert sampler_settings("random", first_trials=2) == SAMPLERS["random"]
