@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # which has the long ones first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers up down
+.PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers reproduce up down
 
 help:
 	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
@@ -21,6 +21,7 @@ help:
 	@echo "make up         PostgreSQL, a worker and the dashboard in containers; make down stops them, and keeps what they made"
 	@echo "make bench        what makes a sweep cheap, measured: an hour on two idle cores; make bench-quick 10 minutes"
 	@echo "make bench-curves train what the searches are replayed on again, in build/curves (an hour; goes on where it ended)"
+	@echo "make reproduce    the report's networks on all images, three seeds each: says first how long that takes; goes on where it ended"
 	@echo "make bench-peers  sweep beside KerasTuner, Optuna and Ray Tune, five minutes each, three times (an hour)"
 
 sweep: .venv/installed
@@ -82,6 +83,9 @@ bench-curves: .venv/installed-dev build/narrow
 build/narrow: benchmarks/narrow/narrow.py benchmarks/narrow/pyproject.toml
 	$(INSTALL) --no-deps --upgrade --target $@ ./benchmarks/narrow
 	@touch $@
+
+reproduce: .venv/installed
+	$(BIN)/python benchmarks/reproduce.py $(ARGS)
 
 # Other libraries than the project's: an environment of its own. In pieces: make bench-peers ARGS='--systems sweep'
 bench-peers: .venv-peers/installed

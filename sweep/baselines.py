@@ -211,9 +211,9 @@ def _compare(
         return Comparison(**facts, verdict=None, notes=notes)
     second = experiment.alternative("test_accuracy")
     values = (experiment.metrics.test_accuracy, *(() if second is None else (second.value,)))
-    verdict, met = _judge(metrics.test_accuracy, values, tolerance)
+    verdict, met = judge(metrics.test_accuracy, values, tolerance)
     if second is not None:
-        notes = (_which(verdict, met, values), *notes)
+        notes = (which_was_met(verdict, met, values), *notes)
         facts["alternatives"] = tuple(
             _second_value(each, met if each is second else None) for each in experiment.alternatives
         )
@@ -237,8 +237,14 @@ def _points(share: float) -> float:
     return round(100 * share, 9)  # what binary fractions add is cut off: 0.924 - 0.919 are 0.5 points
 
 
-def _judge(accuracy: float, values: Sequence[float], tolerance: float) -> tuple[Verdict, tuple[float, ...]]:
-    """The verdict against every value that was reported, and the values met."""
+def judge(accuracy: float, values: Sequence[float], tolerance: float) -> tuple[Verdict, tuple[float, ...]]:
+    """The verdict on a test accuracy against every value that was reported, and the values met.
+
+    Args:
+        accuracy: 0 to 1.
+        values: The table's, and a second one where the report has it.
+        tolerance: Percentage points.
+    """
     differences = {value: _points(accuracy - value) for value in values}
     met = tuple(value for value, difference in differences.items() if abs(difference) <= tolerance + SLACK)
     if met:
@@ -254,7 +260,8 @@ def _second_value(alternative: Alternative, met: tuple[float, ...] | None = None
     return SecondValue(metric=alternative.metric, value=alternative.value, reason=alternative.reason, met=met)
 
 
-def _which(verdict: Verdict, met: Sequence[float], values: Sequence[float]) -> str:
+def which_was_met(verdict: Verdict, met: Sequence[float], values: Sequence[float]) -> str:
+    """Which of the report's two values was met, as a sentence for people."""
     table, second = values
     if verdict is Verdict.REPRODUCED:
         if len(met) > 1:

@@ -1,0 +1,145 @@
+"""Train the report's experiments on all images with several seeds, and write what came of it.
+
+    python benchmarks/reproduce.py [--seeds 3] [--families isolated pretrained grouped] [--home sweep-data]
+
+It says first how long that takes. Cut off, the same command goes on; after every family, and with --page alone, it
+writes docs/results/reproduction.md and the trials beside it.
+"""
+
+import argparse
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from figures import machine
+from optuna.trial import TrialState
+from reproduction import page, reproductions
+
+from search_spaces import find_space
+from storage import locate, open_store
+from sweep.confirming.pairs import confirming_name
+from sweep.duration import format_duration
+from sweep.environment import gpu_ids
+from sweep.estimate import Counts, Estimator, study_seconds
+from sweep.identity import read_identity
+
+FAMILIES = ("isolated", "pretrained", "grouped")  # the cheapest first
+TRAIN, VALIDATION = 54_000, 6_000  # images of Fashion-MNIST
+RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
+COMMAND = str(Path(sys.executable).parent / "sweep")  # beside this Python, which need not be on the path
+PROBE = "reproduce-probe"  # a study of a single short trial, deleted at once
+
+
+def main() -> None:
+    """Train what is missing, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each experiment (3)")
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES, help="in this order")
+    parser.add_argument("--home", type=Path, default=Path("sweep-data"), help="where the studies are kept (sweep-data)")
+    parser.add_argument("--page", action="store_true", help="train nothing, write what is there")
+    arguments = parser.parse_args()
+    home = arguments.home
+    if not arguments.page:
+        environment = os.environ | backend()
+        families = [family for family in arguments.families if run(create(family), home, environment) == 0]
+        tell_time(families, arguments.seeds, home, environment)
+        for family in families:
+            for command in (start(family), ["confirm", family, "--baselines", "--seeds", str(arguments.seeds)]):
+                code = run(command, home, environment)
+                write(home, arguments.seeds)
+                if code:
+                    sys.exit(code)
+    write(home, arguments.seeds)
+
+
+def create(family: str) -> list[str]:
+    """What makes a family's study, whose reported experiments wait then."""
+    return ["create", "--family", family, "--trials", str(len(find_space(family).reported))]
+
+
+def start(family: str) -> list[str]:
+    """What trains them."""
+    return ["start", *create(family)[1:]]
+
+
+def run(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> int:
+    """Run a command of sweep; returns its exit code."""
+    return subprocess.run([COMMAND, *command, "--home", str(home)], env=environment).returncode
+
+
+def backend() -> dict[str, str]:
+    """JAX where only JAX would see the GPU; else Keras's own choice."""
+    if not gpu_ids() or "KERAS_BACKEND" in os.environ or importlib.util.find_spec("jax") is None:
+        return {}
+    seen = "import sys, tensorflow; sys.exit(not tensorflow.config.list_physical_devices('GPU'))"
+    tensorflow_sees_it = subprocess.run([sys.executable, "-c", seen], capture_output=True).returncode == 0
+    return {} if tensorflow_sees_it else {"KERAS_BACKEND": "jax"}
+
+
+def tell_time(families: Sequence[str], seeds: int, home: Path, environment: Mapping[str, str]) -> None:
+    """Say how long all of it takes at most; a machine that never trained such networks is measured first."""
+    whole = 0.0
+    for family in families:
+        seconds = seconds_ahead(family, seeds, home)
+        if seconds is None:
+            print(f"{family}: measuring this machine's speed ...", file=sys.stderr)
+            short = shlex.split(f"--study {PROBE} --trials 1 --epochs 1 --limit 2048")
+            run(["start", "--family", family, *short], home, environment)
+            run(["delete", PROBE, "--yes"], home, environment)
+            seconds = seconds_ahead(family, seeds, home) or 0.0
+        print(f"{family}: at most {format_duration(seconds)}", file=sys.stderr)
+        whole += seconds
+    print(f"All of it takes at most {format_duration(whole)}; early stopping takes much of that away.", file=sys.stderr)
+
+
+def seconds_ahead(family: str, seeds: int, home: Path) -> float | None:
+    """At most so many seconds of training are missing of a family's study; None before a speed is known."""
+    with open_store(locate(None, home)) as store:
+        studies = [store.load(name) for name in (family, confirming_name(family)) if name in store.study_names()]
+    identity, space = read_identity(studies[0]), find_space(family)
+    if identity is None:
+        raise SystemExit(f"Study '{family}' in {home} was not made by sweep. Choose another --home.")
+    done = {
+        (trial.user_attrs["baseline"], trial.user_attrs["seed"])
+        for study in studies
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if "baseline" in trial.user_attrs
+    }
+    estimator = Estimator(home / "cache" / "rates.json", family=family, precision="auto")
+    experiments = len(space.reported)
+    counts = Counts(wanted=experiments, enqueued_done=0, train=TRAIN, validation=VALIDATION)
+    seconds = study_seconds(estimator, space, identity, counts)
+    return None if seconds is None else seconds * (seeds - len(done) / experiments)
+
+
+def write(home: Path, seeds: int) -> None:
+    """Write the page and each study's trials."""
+    found, left_out = [], []
+    with open_store(locate(None, home)) as store:
+        names = store.study_names()
+        for family in FAMILIES:
+            if family not in names:
+                left_out.append(f"{family}: not run; its backbones need ImageNet's weights, or it was not asked for.")
+                continue
+            confirming = confirming_name(family)
+            found += reproductions(store.load(family), store.load(confirming) if confirming in names else None)
+    order = [each.id for each in find_space("all").reported]
+    ordered = sorted(found, key=lambda each: order.index(each.reported.id))
+    commands = ["make reproduce" if seeds == 3 else f"make reproduce ARGS='--seeds {seeds}'"]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "reproduction.md").write_text(page(ordered, machine=machine(), commands=commands, left_out=left_out))
+    for name in names:
+        if name.removesuffix("-confirm") in FAMILIES:
+            listed = subprocess.run(
+                [COMMAND, "trials", name, "--csv", "--home", str(home)], check=True, stdout=subprocess.PIPE
+            )
+            (RESULTS / "reproduction").mkdir(exist_ok=True)
+            (RESULTS / "reproduction" / f"{name}.csv").write_bytes(listed.stdout)
+
+
+if __name__ == "__main__":
+    main()
