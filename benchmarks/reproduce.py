@@ -1,6 +1,6 @@
 """Train the report's experiments on all images with several seeds, and write what came of it.
 
-    python benchmarks/reproduce.py [--seeds 3] [--families isolated pretrained grouped] [--home sweep-data]
+    python benchmarks/reproduce.py [--seeds 3] [--experiments isolated-1 grouped-1] [--home sweep-data]
 
 It says first how long that takes. Cut off, the same command goes on; after every family, and with --page alone, it
 writes docs/results/reproduction.md and the trials beside it.
@@ -12,11 +12,12 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from figures import machine
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from reproduction import page, reproductions
 
 from search_spaces import find_space
@@ -30,6 +31,8 @@ from sweep.identity import read_identity
 FAMILIES = ("isolated", "pretrained", "grouped")  # the cheapest first
 TRAIN, VALIDATION = 54_000, 6_000  # images of Fashion-MNIST
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
+IDS = {family: [each.id for each in find_space(family).reported] for family in FAMILIES}
+EXPERIMENTS = [name for family in FAMILIES for name in IDS[family]]
 COMMAND = str(Path(sys.executable).parent / "sweep")  # beside this Python, which need not be on the path
 PROBE = "reproduce-probe"  # a study of a single short trial, deleted at once
 
@@ -38,32 +41,44 @@ def main() -> None:
     """Train what is missing, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each experiment (3)")
-    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES, help="in this order")
+    parser.add_argument(
+        "--experiments", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="ID", help="(all)"
+    )
     parser.add_argument("--home", type=Path, default=Path("sweep-data"), help="where the studies are kept (sweep-data)")
     parser.add_argument("--page", action="store_true", help="train nothing, write what is there")
     arguments = parser.parse_args()
-    home = arguments.home
+    home, seeds = arguments.home, arguments.seeds
     if not arguments.page:
         environment = os.environ | backend()
-        families = [family for family in arguments.families if run(create(family), home, environment) == 0]
-        tell_time(families, arguments.seeds, home, environment)
+        chosen = {family: [each for each in arguments.experiments if each in IDS[family]] for family in FAMILIES}
+        studies = {family: terms(family, each, home) for family, each in chosen.items() if each}
+        families = [family for family, each in studies.items() if run(["create", *each], home, environment) == 0]
+        tell_time(families, seeds, home, environment)
         for family in families:
-            for command in (start(family), ["confirm", family, "--baselines", "--seeds", str(arguments.seeds)]):
+            confirm = ["confirm", family, "--baselines", "--seeds", str(seeds)]
+            for command in (["start", *studies[family]], confirm):
                 code = run(command, home, environment)
-                write(home, arguments.seeds)
+                write(home, seeds)
                 if code:
                     sys.exit(code)
-    write(home, arguments.seeds)
+    write(home, seeds)
 
 
-def create(family: str) -> list[str]:
-    """What makes a family's study, whose reported experiments wait then."""
-    return ["create", "--family", family, "--trials", str(len(find_space(family).reported))]
+def terms(family: str, experiments: Sequence[str], home: Path) -> list[str]:
+    """The study of some of a family's experiments, and of those that it holds already; nothing is searched."""
+    chosen = [word for each in experiments for word in ("--experiment", each)]
+    return ["--family", family, *chosen, "--trials", str(len({*experiments, *held(family, home)}))]
 
 
-def start(family: str) -> list[str]:
-    """What trains them."""
-    return ["start", *create(family)[1:]]
+def held(family: str, home: Path) -> set[str]:
+    """The experiments that the family's study has or will train."""
+    return {each.user_attrs["baseline"] for each in trials_of(family, home) if "baseline" in each.user_attrs}
+
+
+def trials_of(name: str, home: Path) -> list[FrozenTrial]:
+    """The trials of a study; none if there is no such study."""
+    with open_store(locate(None, home)) as store:
+        return store.load(name).get_trials() if name in store.study_names() else []
 
 
 def run(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> int:
@@ -97,23 +112,27 @@ def tell_time(families: Sequence[str], seeds: int, home: Path, environment: Mapp
 
 
 def seconds_ahead(family: str, seeds: int, home: Path) -> float | None:
-    """At most so many seconds of training are missing of a family's study; None before a speed is known."""
+    """At most so many seconds of training are missing of a family's experiments; None before a speed is known."""
     with open_store(locate(None, home)) as store:
-        studies = [store.load(name) for name in (family, confirming_name(family)) if name in store.study_names()]
-    identity, space = read_identity(studies[0]), find_space(family)
+        identity = read_identity(store.load(family))
     if identity is None:
         raise SystemExit(f"Study '{family}' in {home} was not made by sweep. Choose another --home.")
+    trials = [*trials_of(family, home), *trials_of(confirming_name(family), home)]
     done = {
-        (trial.user_attrs["baseline"], trial.user_attrs["seed"])
-        for study in studies
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if "baseline" in trial.user_attrs
+        (each.user_attrs["baseline"], each.user_attrs["seed"])
+        for each in trials
+        if each.state is TrialState.COMPLETE and "baseline" in each.user_attrs
     }
+    missing = Counter(dict.fromkeys(held(family, home), seeds)) - Counter(name for name, _ in done)
+    counts = Counts(
+        wanted=missing.total(),
+        enqueued=tuple(missing.elements()),
+        done=frozenset(name for name, _ in done),
+        train=TRAIN,
+        validation=VALIDATION,
+    )
     estimator = Estimator(home / "cache" / "rates.json", family=family, precision="auto")
-    experiments = len(space.reported)
-    counts = Counts(wanted=experiments, enqueued_done=0, train=TRAIN, validation=VALIDATION)
-    seconds = study_seconds(estimator, space, identity, counts)
-    return None if seconds is None else seconds * (seeds - len(done) / experiments)
+    return study_seconds(estimator, find_space(family), identity, counts)
 
 
 def write(home: Path, seeds: int) -> None:

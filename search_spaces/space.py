@@ -88,6 +88,11 @@ class SearchSpace:
         return tuple(experiment for family in self.families for experiment in family.reported)
 
     @property
+    def experiments(self) -> tuple[ReportedExperiment | FirstTrial, ...]:
+        """All that is enqueued before anything is sampled: reported experiments, then first trials."""
+        return (*self.reported, *self.first_trials)
+
+    @property
     def default_recipe(self) -> str:
         """The recipe of its studies by default: its family's, and the report's of several families."""
         return self.families[0].default_recipe if len(self.families) == 1 else Configuration.default_recipe

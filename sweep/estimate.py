@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optuna
 
-from search_spaces import FirstTrial, ReportedExperiment, SearchSpace
+from search_spaces import SearchSpace
 from search_spaces.plan import LayerPlan
 from sweep.affordable import bounds_of, within_limits
 from sweep.identity import Identity
@@ -26,13 +26,15 @@ class Counts:
 
     Attributes:
         wanted: Trials still to be finished.
-        enqueued_done: Reported experiments and first trials that are finished.
+        enqueued: Names of reported experiments and first trials that wait or are about to, in their order.
+        done: Names of those that are finished.
         train: Training images.
         validation: Validation images.
     """
 
     wanted: int
-    enqueued_done: int
+    enqueued: tuple[str, ...]
+    done: frozenset[str]
     train: int
     validation: int
 
@@ -137,10 +139,9 @@ def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
 def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
-    offered: tuple[ReportedExperiment | FirstTrial, ...] = (*space.reported, *space.first_trials)
-    within = within_limits(offered, space, identity)
-    enqueued = [space.from_dict(each.configuration).plan(shape, classes) for each in within]
-    ahead = enqueued[counts.enqueued_done :][: counts.wanted]
+    within = within_limits(space.experiments, space, identity)
+    plans = {each.id: space.from_dict(each.configuration).plan(shape, classes) for each in within}
+    ahead = [plans[name] for name in counts.enqueued if name in plans][: counts.wanted]
     seconds = 0.0
     drawn = typical_plans(space, identity)
     for plan, times in [(plan, 1.0) for plan in ahead] + [
@@ -151,7 +152,7 @@ def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, 
             return None
         seconds += times * of_trial
     # Each backbone's features once; those of finished experiments are there.
-    before = {plan.backbone for plan in enqueued[: counts.enqueued_done]}
+    before = {plan.backbone for name, plan in plans.items() if name in counts.done}
     coming = ahead + (drawn if counts.wanted > len(ahead) else [])
     for plan in {plan.backbone: plan for plan in coming if plan.backbone not in before | {None}}.values():
         seconds += estimator.features_seconds(plan, images=counts.train + 2 * counts.validation)

@@ -45,6 +45,7 @@ class Request:
     pruner: str | None = None
     weights: str | None = None
     without: tuple[str, ...] | None = None
+    experiments: tuple[str, ...] | None = None
     dataset: str | None = None
     data_dir: Path | None = None
     image_size: int | None = None
@@ -63,6 +64,7 @@ class Prepared:
         name: The study's name.
         found_data: Where the images were found, for people.
         images: Training, validation and test images.
+        experiments: Reported experiments and first trials to enqueue where they are missing; None (default): all.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Prepared:
     found_data: str
     images: tuple[int, int, int]
     backbone_weights: dict[str, Path]
+    experiments: tuple[str, ...] | None = None
 
 
 def study_name(request: Request) -> str:
@@ -143,6 +146,9 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
     images = split_sizes(dataset, limit=limit)
     mirrored = dataset.mirrored if stored is None else stored.mirrored
     space = find_space(request.family, without=without, recipe=recipe.name, mirrored=mirrored)
+    offered = [each.id for each in space.experiments]
+    for experiment in request.experiments or ():
+        known(experiment, offered, "experiment")
     wanted_weights = request.weights
     if wanted_weights is None and stored is not None and stored.weights in ("imagenet", "none"):
         wanted_weights = stored.weights
@@ -195,6 +201,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         found_data=dataset.source,
         images=images,
         backbone_weights=files,
+        experiments=request.experiments,
     )
 
 
@@ -239,8 +246,8 @@ def create_or_resume(
         else:
             refuse_another_identity(study, prepared.identity)
         # A creation that was cut short is completed here; a complete one is left as it is.
-        enqueue_baselines(study, prepared.space)
-        enqueue_first_trials(study, prepared.space)
+        enqueue_baselines(study, prepared.space, prepared.experiments)
+        enqueue_first_trials(study, prepared.space, prepared.experiments)
         return study, change_budget(study, change) + moved
 
 

@@ -1,5 +1,7 @@
 """What waits in a study: baselines, enqueued configurations, and trials given back."""
 
+from collections.abc import Collection
+
 import optuna
 from optuna.trial import FrozenTrial
 
@@ -25,11 +27,16 @@ CARRIED = (
 )
 
 
-def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
+def enqueue_baselines(study: optuna.Study, space: SearchSpace, chosen: Collection[str] | None = None) -> int:
     """Enqueue the reported experiments that the study does not hold yet. The caller holds the study's lock.
 
     Optuna's own `skip_if_exists` compares values, takes 32 and 32.0 for different and a failed trial for done:
     the experiment's name in an attribute decides. What is above the study's limits is left out.
+
+    Args:
+        study: The study.
+        space: Its search space.
+        chosen: Names of those to enqueue; None (default): all.
 
     Returns:
         How many were enqueued.
@@ -39,18 +46,23 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace) -> int:
     known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
     identity = read_identity(study)
     offered = space.reported if identity is None else within_limits(space.reported, space, identity)
-    missing = [experiment for experiment in offered if experiment.id not in known]
+    missing = [each for each in offered if each.id not in known and (chosen is None or each.id in chosen)]
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
         study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})
     return len(missing)
 
 
-def enqueue_first_trials(study: optuna.Study, space: SearchSpace) -> int:
+def enqueue_first_trials(study: optuna.Study, space: SearchSpace, chosen: Collection[str] | None = None) -> int:
     """Enqueue the networks that the space's families begin with and the study does not hold yet.
 
     They are enqueued configurations as any other: nothing was reported of them, so nothing is verified. The caller
     holds the study's lock. What is above the study's limits is left out.
+
+    Args:
+        study: The study.
+        space: Its search space.
+        chosen: Names of those to enqueue; None (default): all.
 
     Returns:
         How many were enqueued.
@@ -60,7 +72,7 @@ def enqueue_first_trials(study: optuna.Study, space: SearchSpace) -> int:
     known = {trial.user_attrs.get("first_trial") for trial in study.get_trials(deepcopy=False)}
     identity = read_identity(study)
     offered = space.first_trials if identity is None else within_limits(space.first_trials, space, identity)
-    missing = [first for first in offered if first.id not in known]
+    missing = [each for each in offered if each.id not in known and (chosen is None or each.id in chosen)]
     for first in missing:
         attributes = {"enqueued": True, "first_trial": first.id, "attempt": 1}
         study.enqueue_trial(space.to_params(space.from_dict(first.configuration)), user_attrs=attributes)

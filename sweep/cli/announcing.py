@@ -3,7 +3,6 @@
 import optuna
 from optuna.trial import TrialState
 
-from search_spaces import FirstTrial, ReportedExperiment
 from sweep.affordable import within_limits
 from sweep.budget import Budget, read_budget
 from sweep.cli.options import Place
@@ -104,23 +103,32 @@ def limit_lines(prepared: Prepared) -> list[str]:
     if not limits.any:
         return []
     lines = [f"Networks: {limits.in_words()}."]
-    offered: tuple[ReportedExperiment | FirstTrial, ...] = (*space.reported, *space.first_trials)
-    within = within_limits(offered, space, prepared.identity)
-    above = [each.id for each in offered if each not in within]
+    within = within_limits(space.experiments, space, prepared.identity)
+    above = [each.id for each in space.experiments if each not in within]
     if above:
-        lines.append(f"Above the limits, and not trained: {', '.join(above)} ({len(above)} of {len(offered)}).")
+        lines.append(
+            f"Above the limits, and not trained: {', '.join(above)} ({len(above)} of {len(space.experiments)})."
+        )
     return lines
 
 
 def ahead(prepared: Prepared, study: optuna.Study | None, trials: int | None) -> Counts:
     """How much is still to be trained; arguments as for `announce`."""
-    finished, enqueued, wanted = 0, 0, trials or Budget().trials
-    if study is not None:
-        now = standing_of(study)
-        finished, wanted = now.finished, trials or read_budget(study).trials
-        enqueued = sum(
-            ("baseline" in trial.user_attrs or "first_trial" in trial.user_attrs) and trial.state is TrialState.COMPLETE
-            for trial in study.get_trials(deepcopy=False)
-        )
     train, validation, _ = prepared.images
-    return Counts(wanted=max(0, wanted - finished), enqueued_done=enqueued, train=train, validation=validation)
+    coming: list[str] = []
+    done: set[str] = set()
+    if study is None:
+        offered = [each.id for each in prepared.space.experiments]
+        coming = [name for name in offered if prepared.experiments is None or name in prepared.experiments]
+        wanted = trials or Budget().trials
+    else:
+        for trial in study.get_trials(deepcopy=False):
+            name = trial.user_attrs.get("baseline") or trial.user_attrs.get("first_trial")
+            if name is not None and trial.state is TrialState.COMPLETE:
+                done.add(name)
+            elif name is not None and not trial.state.is_finished():
+                coming.append(name)
+        wanted = (trials or read_budget(study).trials) - standing_of(study).finished
+    return Counts(
+        wanted=max(0, wanted), enqueued=tuple(coming), done=frozenset(done), train=train, validation=validation
+    )

@@ -151,6 +151,10 @@ class Terms:
     sampler: Annotated[str | None, option("--sampler", "tpe (default) or random.")] = None
     pruner: Annotated[str | None, option("--pruner", "median (default), halving, hyperband or none.")] = None
     without: Annotated[list[str] | None, option("--without", "Family to leave out of all; may be repeated.")] = None
+    experiment: Annotated[
+        list[str] | None,
+        option("--experiment", "Reported experiment to train, as isolated-6; may be repeated; default: all."),
+    ] = None
     dataset: Annotated[
         str | None,
         option("--dataset", "fashion-mnist (default), digits, an .npz file or a folder of class folders."),

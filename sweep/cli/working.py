@@ -130,9 +130,13 @@ def _stored(store: Store, name: str) -> optuna.Study | None:
 
 def _request(terms: Terms, means: Means) -> Request:
     values = {field.name: getattr(terms, field.name) for field in fields(terms)}
-    without = values.pop("without")
+    without, experiments = values.pop("without"), values.pop("experiment")
     return Request(
-        **values, without=tuple(without) if without else None, data_dir=means.data_dir, weights=means.weights
+        **values,
+        without=tuple(without) if without else None,
+        experiments=tuple(experiments) if experiments else None,
+        data_dir=means.data_dir,
+        weights=means.weights,
     )
 
 

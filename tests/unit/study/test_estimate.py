@@ -22,8 +22,14 @@ def plan(space):
     return space.from_dict(space.reported[0].configuration).plan((28, 28, 1), 2)
 
 
+def counts_of(space, wanted, done):
+    """So many trials are wanted, and the first of what is enqueued are done."""
+    names = tuple(each.id for each in space.experiments)
+    return Counts(wanted=wanted, enqueued=names[done:], done=frozenset(names[:done]), train=900, validation=300)
+
+
 def test_nothing_is_estimated_before_a_speed_is_known(estimator, space, plan, make_identity):
-    counts = Counts(wanted=5, enqueued_done=0, train=900, validation=300)
+    counts = Counts(wanted=5, enqueued=(), done=frozenset(), train=900, validation=300)
     assert estimator.macs_per_second is None
     assert estimator.trial_seconds(plan, make_identity(), train=900, validation=300) is None
     assert study_seconds(estimator, space, make_identity(), counts) is None
@@ -77,8 +83,7 @@ def test_a_study_takes_its_missing_baselines_and_then_typical_trials(estimator, 
         return estimator.trial_seconds(each, identity, train=900, validation=300)
 
     def of_study(wanted, done):
-        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
-        return study_seconds(estimator, space, identity, counts)
+        return study_seconds(estimator, space, identity, counts_of(space, wanted, done))
 
     reported = [of_trial(space.from_dict(each.configuration).plan((28, 28, 1), 2)) for each in space.reported]
     typical = [of_trial(each) for each in typical_plans(space, identity)]
@@ -96,8 +101,7 @@ def test_first_trials_are_counted_with_their_own_cost(path, make_identity):
     assert large > 3 * small
 
     def of_study(wanted, done):
-        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
-        return study_seconds(estimator, space, identity, counts)
+        return study_seconds(estimator, space, identity, counts_of(space, wanted, done))
 
     assert of_study(2, 0) == pytest.approx(small + large)
     assert of_study(1, 1) == pytest.approx(large)
@@ -162,8 +166,7 @@ def test_a_study_computes_the_features_of_each_backbone_once(path, pretrained, m
     estimator.learn(vgg, images_per_second=10_000.0)
 
     def of_study(wanted, done):
-        counts = Counts(wanted=wanted, enqueued_done=done, train=900, validation=300)
-        return study_seconds(estimator, pretrained, identity, counts)
+        return study_seconds(estimator, pretrained, identity, counts_of(pretrained, wanted, done))
 
     reported = [pretrained.from_dict(each.configuration).plan((28, 28, 1), 2) for each in pretrained.reported]
     first = estimator.trial_seconds(reported[0], identity, train=900, validation=300)

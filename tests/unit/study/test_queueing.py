@@ -45,6 +45,12 @@ def test_the_reported_experiments_wait_in_the_report_s_order(study, space):
         assert trial.system_attrs["fixed_params"] == space.to_params(configuration)
 
 
+def test_only_chosen_experiments_are_enqueued_and_the_others_later(study, space):
+    assert enqueue_baselines(study, space, ("isolated-6", "isolated-3")) == 2
+    assert [trial.user_attrs["baseline"] for trial in waiting(study)] == ["isolated-3", "isolated-6"]
+    assert enqueue_baselines(study, space) == len(space.reported) - 2
+
+
 def test_only_missing_experiments_are_enqueued(study, space):
     study.enqueue_trial({}, user_attrs={"baseline": "isolated-2"})
     assert enqueue_baselines(study, space) == len(space.reported) - 1
