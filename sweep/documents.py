@@ -108,6 +108,7 @@ def trial_document(trial: "FrozenTrial", space: "SearchSpace | None") -> dict[st
         "attempt": attributes.get("attempt", 1),
         "retry_of": attributes.get("retry_of"),
         "datetime_start": None if trial.datetime_start is None else trial.datetime_start.isoformat(),
+        "epochs": max(trial.intermediate_values, default=0),  # those of a trial that was cut off cost as much
         "datetime_complete": None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
         "intermediate_values": {str(step): value for step, value in sorted(trial.intermediate_values.items())},
         "user_attrs": dict(attributes),

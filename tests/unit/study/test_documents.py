@@ -69,6 +69,15 @@ def test_states_are_spelled_as_optuna_spells_them(our_study, drawn, documents):
     assert [trial["value"] for trial in listed] == [0.9, 0.4, None, None, None]
 
 
+def test_a_trial_that_was_cut_off_tells_its_epochs_too(our_study, drawn, documents):
+    cut = drawn()
+    for epoch in (1, 2, 3):
+        cut.report(0.5, step=epoch)
+    our_study.tell(cut, state=TrialState.FAIL)
+    our_study.enqueue_trial({})
+    assert [trial["epochs"] for trial in documents()] == [3, 0]
+
+
 def test_numbers_that_json_does_not_know_are_null(our_study, drawn, documents):
     trial = drawn()
     trial.set_user_attr("history", {"epoch": [1, 2], "val_loss": [0.5, float("nan")]})
