@@ -78,7 +78,8 @@ def held(family: str, home: Path) -> set[str]:
 def trials_of(name: str, home: Path) -> list[FrozenTrial]:
     """The trials of a study; none if there is no such study."""
     with open_store(locate(None, home)) as store:
-        return store.load(name).get_trials() if name in store.study_names() else []
+        study = store.find(name)
+        return [] if study is None else study.get_trials()
 
 
 def run(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> int:

@@ -71,6 +71,13 @@ class Store:
             except KeyError:
                 raise UnknownStudyError(name, self.study_names()) from None
 
+    def find(self, name: str) -> optuna.Study | None:
+        """The study of that name, or None if the store does not hold it."""
+        try:
+            return self.load(name)
+        except UnknownStudyError:
+            return None
+
     def create(self, name: str, *, metric: str) -> optuna.Study:
         """Create a study, whose metric is to be maximised, that does not exist yet. The caller holds its lock."""
         if self._storage is None:

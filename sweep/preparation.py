@@ -1,4 +1,4 @@
-"""From what a command asks to a study that is ready to be worked on: every check comes before the first write."""
+"""From what a command asks to the terms and means of a study; every check is made here, and nothing is written."""
 
 import hashlib
 import re
@@ -7,22 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
-
 from search_spaces import SearchSpace, UnknownFamilyError, find_space
-from storage import Store, UnknownStudyError
-from storage.address import Address
+from storage import Store
 from sweep.affordable import refuse_unmeetable_limits
 from sweep.backbone_weights import WeightsError, find_weights
-from sweep.budget import BudgetChange, change_budget
 from sweep.data.dataset import FASHION_MNIST, DataReference, load_dataset
 from sweep.data.split import VALIDATION_SHARE, split_sizes
 from sweep.errors import UsageError, WorldError
-from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
+from sweep.identity import Identity, read_identity, refuse_another_identity
 from sweep.limits import NetworkLimits
 from sweep.names import nearest
-from sweep.places import settle_place
-from sweep.queueing import enqueue_baselines, enqueue_first_trials
 from sweep.recipe import RECIPES, TYPICAL_BATCH, Recipe
 from sweep.samplers import PRUNERS, SAMPLERS, pruner_settings, sampler_settings
 
@@ -110,7 +104,7 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
         WorldError, DataError: If data or weights cannot be had.
     """
     name = study_name(request)
-    study = _load(store, name)
+    study = store.find(name)
     stored = read_identity(study) if study is not None else None
     if study is not None and stored is None and study.get_trials(deepcopy=False):
         raise UsageError(f"Study '{name}' was not made by sweep. Choose another --study.")
@@ -220,37 +214,6 @@ def prepare_to_join(
     return prepare(Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache)
 
 
-def create_or_resume(
-    prepared: Prepared, store: Store, change: BudgetChange, artifacts: Address | None = None
-) -> tuple[optuna.Study, list[str]]:
-    """Create the study and its queue where they are missing, and store what the command asks of the budget.
-
-    Args:
-        prepared: The study's terms.
-        store: The store, open for writing.
-        change: What the command asks of the budget.
-        artifacts: Where it asks the files to be kept besides the homes; None: as recorded. Default: None.
-
-    Returns:
-        The study, and lines worth telling.
-    """
-    stored = _load(store, prepared.name)
-    if stored is not None:
-        stored.get_trials(deepcopy=False)  # thousands take seconds, not under the lock: finished ones are remembered
-    with store.lock(prepared.name):
-        study = _load(store, prepared.name) or store.create(prepared.name, metric="validation accuracy")
-        is_new = read_identity(study) is None
-        moved = settle_place(study, artifacts, is_new=is_new)  # before the identity, which those who join wait for
-        if is_new:
-            study.set_user_attr(ATTRIBUTE, prepared.identity.to_dict())
-        else:
-            refuse_another_identity(study, prepared.identity)
-        # A creation that was cut short is completed here; a complete one is left as it is.
-        enqueue_baselines(study, prepared.space, prepared.experiments)
-        enqueue_first_trials(study, prepared.space, prepared.experiments)
-        return study, change_budget(study, change) + moved
-
-
 def known(name: str, names: Collection[str], what: str) -> str:
     """The name, if it is one of the names.
 
@@ -286,13 +249,6 @@ def _refuse_what_is_searched(request: Request, recipe: Recipe) -> None:
             f"--recipe {recipe.name} has no early stopping: its schedules end with the last epoch. "
             f"Received: --patience {request.patience}. Leave the option out, or choose --recipe report."
         )
-
-
-def _load(store: Store, name: str) -> optuna.Study | None:
-    try:
-        return store.load(name)
-    except UnknownStudyError:
-        return None
 
 
 def _weights(source: str, space: SearchSpace) -> tuple[str | None, dict[str, Path]]:

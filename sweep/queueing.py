@@ -1,12 +1,12 @@
 """What waits in a study: baselines, enqueued configurations, and trials given back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import optuna
 from optuna.trial import FrozenTrial
 
 from search_spaces import Configuration, SearchSpace
-from sweep.affordable import within_limits
+from sweep.affordable import Offered, within_limits
 from sweep.failures import FailureKind
 from sweep.identity import read_identity
 from sweep.standing import CONFIRMS
@@ -41,12 +41,7 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace, chosen: Collectio
     Returns:
         How many were enqueued.
     """
-    if CONFIRMS in study.user_attrs:
-        return 0  # it has what it confirms, and no queue of its own
-    known = {trial.user_attrs.get("baseline") for trial in study.get_trials(deepcopy=False)}
-    identity = read_identity(study)
-    offered = space.reported if identity is None else within_limits(space.reported, space, identity)
-    missing = [each for each in offered if each.id not in known and (chosen is None or each.id in chosen)]
+    missing = _missing(study, space, space.reported, "baseline", chosen)
     for experiment in missing:
         configuration = space.from_dict(experiment.configuration)
         study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})
@@ -67,16 +62,23 @@ def enqueue_first_trials(study: optuna.Study, space: SearchSpace, chosen: Collec
     Returns:
         How many were enqueued.
     """
-    if CONFIRMS in study.user_attrs:
-        return 0
-    known = {trial.user_attrs.get("first_trial") for trial in study.get_trials(deepcopy=False)}
-    identity = read_identity(study)
-    offered = space.first_trials if identity is None else within_limits(space.first_trials, space, identity)
-    missing = [each for each in offered if each.id not in known and (chosen is None or each.id in chosen)]
+    missing = _missing(study, space, space.first_trials, "first_trial", chosen)
     for first in missing:
         attributes = {"enqueued": True, "first_trial": first.id, "attempt": 1}
         study.enqueue_trial(space.to_params(space.from_dict(first.configuration)), user_attrs=attributes)
     return len(missing)
+
+
+def _missing(
+    study: optuna.Study, space: SearchSpace, offered: Sequence[Offered], attribute: str, chosen: Collection[str] | None
+) -> list[Offered]:
+    """Those that keep to the study's limits and are not named in that attribute of any trial yet."""
+    if CONFIRMS in study.user_attrs:
+        return []  # it has what it confirms, and no queue of its own
+    known = {trial.user_attrs.get(attribute) for trial in study.get_trials(deepcopy=False)}
+    identity = read_identity(study)
+    within = offered if identity is None else within_limits(offered, space, identity)
+    return [each for each in within if each.id not in known and (chosen is None or each.id in chosen)]
 
 
 def enqueue_configuration(study: optuna.Study, space: SearchSpace, configuration: Configuration) -> None:

@@ -3,8 +3,6 @@
 import time
 from dataclasses import fields
 
-import optuna
-
 from storage import Store, UnknownStudyError
 from sweep.budget import BudgetChange
 from sweep.cli.announcing import announce, limit_lines, tell_end
@@ -12,12 +10,13 @@ from sweep.cli.options import Limits, Means, Place, Terms, Work
 from sweep.cli.place import check_place, given_address, make_home, reading_store, take_place, tell_place, writing_store
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes
+from sweep.creation import create_or_resume
 from sweep.duration import parse_duration
 from sweep.errors import UsageError
 from sweep.estimate import Estimator
 from sweep.identity import read_identity
 from sweep.names import nearest
-from sweep.preparation import Prepared, Request, create_or_resume, prepare, prepare_to_join
+from sweep.preparation import Prepared, Request, prepare, prepare_to_join
 from sweep.runs import record_begin, running_deadline
 from sweep.standing import End, standing_of
 from sweep.worker.assignment import RunEnd
@@ -32,7 +31,7 @@ def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
     change = _change(limits)
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(_request(terms, means), store, cache=place.home / "cache")
-        check_place(_stored(store, prepared.name), place)
+        check_place(store.find(prepared.name), place)
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change, given_address(place))
         now = standing_of(study)
@@ -61,10 +60,10 @@ def start(
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
         if dry_run:
-            announce(prepared, _stored(store, prepared.name), change.trials, estimator, timeout_seconds)
+            announce(prepared, store.find(prepared.name), change.trials, estimator, timeout_seconds)
             notes.print("Nothing was created: this was a dry run.")
             return 0
-        check_place(_stored(store, prepared.name), place)
+        check_place(store.find(prepared.name), place)
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change, given_address(place))
         _tell(changes)
@@ -122,10 +121,6 @@ def _told(store: Store, prepared: Prepared, end: RunEnd, place: Place) -> int:
     if end.told:
         tell_end(store.load(prepared.name), prepared, end, place)
     return exit_code(end)
-
-
-def _stored(store: Store, name: str) -> optuna.Study | None:
-    return store.load(name) if name in store.study_names() else None
 
 
 def _request(terms: Terms, means: Means) -> Request:

@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import SearchSpace
-from storage import Store, UnknownStudyError
+from storage import Store
 from sweep.budget import BudgetChange, change_budget
 from sweep.errors import UsageError
 from sweep.identity import ATTRIBUTE, Identity, read_identity, refuse_another_identity
@@ -99,9 +99,8 @@ def find_confirming(store: Store, study_name: str) -> optuna.Study | None:
         UsageError: If the study of that name is something else.
     """
     name = confirming_name(study_name)
-    try:
-        study = store.load(name)
-    except UnknownStudyError:
+    study = store.find(name)
+    if study is None:
         return None
     if study.user_attrs.get(CONFIRMS, study_name if not study.get_trials(deepcopy=False) else None) != study_name:
         raise UsageError(f"Study '{name}' was not made by `sweep confirm {study_name}`. Rename or delete it first.")

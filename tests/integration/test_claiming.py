@@ -16,10 +16,11 @@ from search_spaces import find_space
 from storage import open_store
 from storage.engines import GRACE_SECONDS, without_optuna_warnings
 from sweep.budget import BudgetChange, change_budget
+from sweep.creation import create_or_resume
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
 from sweep.messages import Evaluation, Result
-from sweep.preparation import Prepared, create_or_resume
+from sweep.preparation import Prepared
 from sweep.queueing import enqueue_configuration
 from sweep.samplers import make_sampler
 from sweep.standing import CONFIRMS, End

@@ -9,9 +9,10 @@ from search_spaces import find_space
 from storage import open_store
 from sweep.baselines import compare
 from sweep.budget import BudgetChange
+from sweep.creation import create_or_resume
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
-from sweep.preparation import Prepared, create_or_resume
+from sweep.preparation import Prepared
 from sweep.queueing import enqueue_configuration, enqueue_first_trials
 from sweep.standing import CONFIRMS
 from sweep.worker import ledger

@@ -9,10 +9,11 @@ from optuna.trial import TrialState
 from search_spaces import find_space
 from storage import open_store
 from sweep.budget import BudgetChange, change_budget
+from sweep.creation import create_or_resume
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
 from sweep.messages import Begun, EpochEnd, Failure, Result
-from sweep.preparation import Prepared, create_or_resume
+from sweep.preparation import Prepared
 from sweep.queueing import enqueue_configuration
 from sweep.samplers import SAMPLERS
 from sweep.worker import ledger
