@@ -10,12 +10,14 @@ import argparse
 import importlib.util
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import optuna
 from figures import machine
 from optuna.trial import FrozenTrial, TrialState
 from reproduction import page, reproductions
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true", help="train nothing, write what is there")
     arguments = parser.parse_args()
     home, seeds = arguments.home, arguments.seeds
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not arguments.page:
         environment = os.environ | backend()
         chosen = {family: [each for each in arguments.experiments if each in IDS[family]] for family in FAMILIES}
@@ -83,8 +86,12 @@ def trials_of(name: str, home: Path) -> list[FrozenTrial]:
 
 
 def run(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> int:
-    """Run a command of sweep; returns its exit code."""
-    return subprocess.run([COMMAND, *command, "--home", str(home)], env=environment).returncode
+    """Run a command of sweep; returns its exit code, also where it was told to stop."""
+    process = subprocess.Popen([COMMAND, *command, "--home", str(home)], env=environment)
+    # A terminal's Ctrl-C reaches the command too, which leaves in order; SIGTERM reaches this process alone.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    return process.wait()
 
 
 def backend() -> dict[str, str]:
@@ -143,7 +150,8 @@ def write(home: Path, seeds: int) -> None:
         names = store.study_names()
         for family in FAMILIES:
             if family not in names:
-                left_out.append(f"{family}: not run; its backbones need ImageNet's weights, or it was not asked for.")
+                why = ": ImageNet's weights for its backbones could not be had" if find_space(family).uses_backbones else ""
+                left_out.append(f"The experiments of {family} were not run{why}.")
                 continue
             confirming = confirming_name(family)
             found += reproductions(store.load(family), store.load(confirming) if confirming in names else None)
