@@ -150,7 +150,7 @@ def write(home: Path, seeds: int) -> None:
         names = store.study_names()
         for family in FAMILIES:
             if family not in names:
-                why = ": ImageNet's weights for its backbones could not be had" if find_space(family).uses_backbones else ""
+                why = ": ImageNet's weights could not be had" if find_space(family).uses_backbones else ""
                 left_out.append(f"The experiments of {family} were not run{why}.")
                 continue
             confirming = confirming_name(family)
