@@ -111,8 +111,10 @@ def tell_time(families: Sequence[str], seeds: int, home: Path, environment: Mapp
         if seconds is None:
             print(f"{family}: measuring this machine's speed ...", file=sys.stderr)
             short = shlex.split(f"--study {PROBE} --trials 1 --epochs 1 --limit 2048")
-            run(["start", "--family", family, *short], home, environment)
+            code = run(["start", "--family", family, *short], home, environment)
             run(["delete", PROBE, "--yes"], home, environment)
+            if code:
+                sys.exit(code)  # told to stop, or what stopped it would stop the rest
             seconds = seconds_ahead(family, seeds, home) or 0.0
         print(f"{family}: at most {format_duration(seconds)}", file=sys.stderr)
         whole += seconds
