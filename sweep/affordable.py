@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from search_spaces import (
     Choice,
@@ -35,7 +35,7 @@ PROBES = 8  # configurations from which each parameter is varied, to see whether
 
 Values = Mapping[str, Any]
 Shape = tuple[int, int, int]
-Offered = TypeVar("Offered", bound=ReportedExperiment | FirstTrial)
+Experiment = ReportedExperiment | FirstTrial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def excess_of(configuration: Configuration, identity: Identity) -> str | None:
     return None if plan is None else limits.excess(plan)
 
 
-def within_limits(offered: Sequence[Offered], space: SearchSpace, identity: Identity) -> tuple[Offered, ...]:
+def within_limits(offered: Sequence[Experiment], space: SearchSpace, identity: Identity) -> tuple[Experiment, ...]:
     """Those of a space's reported experiments or first trials whose networks keep to a study's limits."""
     return tuple(each for each in offered if excess_of(space.from_dict(each.configuration), identity) is None)
 

@@ -8,7 +8,7 @@ from sweep.budget import BudgetChange, change_budget
 from sweep.identity import ATTRIBUTE, read_identity, refuse_another_identity
 from sweep.places import settle_place
 from sweep.preparation import Prepared
-from sweep.queueing import enqueue_baselines, enqueue_first_trials
+from sweep.queueing import enqueue_experiments
 
 
 def create_or_resume(
@@ -37,6 +37,5 @@ def create_or_resume(
         else:
             refuse_another_identity(study, prepared.identity)
         # A creation that was cut short is completed here; a complete one is left as it is.
-        enqueue_baselines(study, prepared.space, prepared.experiments)
-        enqueue_first_trials(study, prepared.space, prepared.experiments)
+        enqueue_experiments(study, prepared.space, prepared.experiments)
         return study, change_budget(study, change) + moved

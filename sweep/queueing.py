@@ -1,16 +1,17 @@
 """What waits in a study: baselines, enqueued configurations, and trials given back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import optuna
 from optuna.trial import FrozenTrial
 
-from search_spaces import Configuration, SearchSpace
-from sweep.affordable import Offered, within_limits
+from search_spaces import Configuration, ReportedExperiment, SearchSpace
+from sweep.affordable import within_limits
 from sweep.failures import FailureKind
 from sweep.identity import read_identity
 from sweep.standing import CONFIRMS
 
+_NAMES = ("baseline", "first_trial")  # the attributes that name a trial's experiment
 MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
 # What a retry keeps of its history.
 CARRIED = (
@@ -27,11 +28,12 @@ CARRIED = (
 )
 
 
-def enqueue_baselines(study: optuna.Study, space: SearchSpace, chosen: Collection[str] | None = None) -> int:
-    """Enqueue the reported experiments that the study does not hold yet. The caller holds the study's lock.
+def enqueue_experiments(study: optuna.Study, space: SearchSpace, chosen: Collection[str] | None = None) -> int:
+    """Enqueue the reported experiments and the first trials that the study does not hold yet.
 
     Optuna's own `skip_if_exists` compares values, takes 32 and 32.0 for different and a failed trial for done:
-    the experiment's name in an attribute decides. What is above the study's limits is left out.
+    a name in an attribute decides. First trials are enqueued configurations as any other: nothing was reported of
+    them, so nothing is verified. What is above the study's limits is left out. The caller holds the study's lock.
 
     Args:
         study: The study.
@@ -41,44 +43,18 @@ def enqueue_baselines(study: optuna.Study, space: SearchSpace, chosen: Collectio
     Returns:
         How many were enqueued.
     """
-    missing = _missing(study, space, space.reported, "baseline", chosen)
-    for experiment in missing:
-        configuration = space.from_dict(experiment.configuration)
-        study.enqueue_trial(space.to_params(configuration), user_attrs={"baseline": experiment.id, "attempt": 1})
-    return len(missing)
-
-
-def enqueue_first_trials(study: optuna.Study, space: SearchSpace, chosen: Collection[str] | None = None) -> int:
-    """Enqueue the networks that the space's families begin with and the study does not hold yet.
-
-    They are enqueued configurations as any other: nothing was reported of them, so nothing is verified. The caller
-    holds the study's lock. What is above the study's limits is left out.
-
-    Args:
-        study: The study.
-        space: Its search space.
-        chosen: Names of those to enqueue; None (default): all.
-
-    Returns:
-        How many were enqueued.
-    """
-    missing = _missing(study, space, space.first_trials, "first_trial", chosen)
-    for first in missing:
-        attributes = {"enqueued": True, "first_trial": first.id, "attempt": 1}
-        study.enqueue_trial(space.to_params(space.from_dict(first.configuration)), user_attrs=attributes)
-    return len(missing)
-
-
-def _missing(
-    study: optuna.Study, space: SearchSpace, offered: Sequence[Offered], attribute: str, chosen: Collection[str] | None
-) -> list[Offered]:
-    """Those that keep to the study's limits and are not named in that attribute of any trial yet."""
     if CONFIRMS in study.user_attrs:
-        return []  # it has what it confirms, and no queue of its own
-    known = {trial.user_attrs.get(attribute) for trial in study.get_trials(deepcopy=False)}
+        return 0  # it has what it confirms, and no queue of its own
+    known = {trial.user_attrs.get(name) for trial in study.get_trials(deepcopy=False) for name in _NAMES}
     identity = read_identity(study)
-    within = offered if identity is None else within_limits(offered, space, identity)
-    return [each for each in within if each.id not in known and (chosen is None or each.id in chosen)]
+    within = space.experiments if identity is None else within_limits(space.experiments, space, identity)
+    missing = [each for each in within if each.id not in known and (chosen is None or each.id in chosen)]
+    for each in missing:
+        is_reported = isinstance(each, ReportedExperiment)
+        named = {"baseline": each.id} if is_reported else {"enqueued": True, "first_trial": each.id}
+        params = space.to_params(space.from_dict(each.configuration))
+        study.enqueue_trial(params, user_attrs={**named, "attempt": 1})
+    return len(missing)
 
 
 def enqueue_configuration(study: optuna.Study, space: SearchSpace, configuration: Configuration) -> None:

@@ -13,7 +13,7 @@ from sweep.creation import create_or_resume
 from sweep.data.dataset import DataReference
 from sweep.failures import FailureKind
 from sweep.preparation import Prepared
-from sweep.queueing import enqueue_configuration, enqueue_first_trials
+from sweep.queueing import enqueue_configuration, enqueue_experiments
 from sweep.standing import CONFIRMS
 from sweep.worker import ledger
 from sweep.worker.claiming import claim
@@ -115,14 +115,14 @@ def test_a_retry_of_one_of_them_stands_for_it(store, mark):
 
 def test_a_study_that_confirms_others_gets_none(study):
     study.set_user_attr(CONFIRMS, {"study": "residual"})
-    assert enqueue_first_trials(study, SPACE) == 0
+    assert enqueue_experiments(study, SPACE) == 0
     assert study.trials == []
 
 
 @pytest.mark.parametrize("name", ["isolated", "grouped", "pretrained"])
 def test_the_reports_families_begin_with_its_experiments_alone(study, name):
-    assert enqueue_first_trials(study, find_space(name)) == 0
-    assert study.trials == []
+    enqueue_experiments(study, find_space(name))
+    assert all("baseline" in trial.user_attrs and "enqueued" not in trial.user_attrs for trial in study.trials)
 
 
 def test_in_all_families_they_wait_behind_the_reported_experiments(sqlite_location):

@@ -8,7 +8,7 @@ from reproduction import page, reproductions
 from search_spaces import find_space
 from sweep.baselines import Verdict
 from sweep.identity import ATTRIBUTE
-from sweep.queueing import enqueue_baselines
+from sweep.queueing import enqueue_experiments
 from tests.identities import make_identity
 
 REPORTED = {each.id: each.metrics.test_accuracy for each in find_space("isolated").reported}
@@ -20,7 +20,7 @@ def make_study():
         """A study of `isolated` that ran (experiment, seed, test accuracy)."""
         study = optuna.create_study(direction="maximize")
         study.set_user_attr(ATTRIBUTE, make_identity(**changes).to_dict())
-        enqueue_baselines(study, find_space("isolated"))
+        enqueue_experiments(study, find_space("isolated"))
         for name, seed, accuracy in runs:
             attributes = {
                 "baseline": name,

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from search_spaces import find_space
 from storage import locate, open_store
 from sweep.identity import ATTRIBUTE
-from sweep.queueing import enqueue_baselines
+from sweep.queueing import enqueue_experiments
 from tests.identities import make_identity
 
 STUDY = "isolated-quick"
@@ -29,7 +29,7 @@ def make_stored(workplace):
             study.set_user_attr(ATTRIBUTE, identity.to_dict())
             for baseline, accuracy in accuracies.items():
                 study.add_trial(finished(baseline, accuracy))
-            enqueue_baselines(study, find_space(family))
+            enqueue_experiments(study, find_space(family))
 
     return make
 

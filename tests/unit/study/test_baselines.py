@@ -17,7 +17,7 @@ from sweep.documents import to_json
 from sweep.errors import UsageError
 from sweep.failures import FailureKind
 from sweep.identity import ATTRIBUTE
-from sweep.queueing import enqueue_baselines, requeue
+from sweep.queueing import enqueue_experiments, requeue
 from sweep.recipe import RECIPES, Recipe
 from sweep.worker.ledger import write_failure, write_repeat
 
@@ -47,7 +47,7 @@ def make_study(make_identity):
         identity = make_identity(**changes)
         study = optuna.create_study(direction="maximize")
         study.set_user_attr(ATTRIBUTE, identity.to_dict())
-        enqueue_baselines(study, find_space(identity.family, without=identity.without))
+        enqueue_experiments(study, find_space(identity.family, without=identity.without))
         return study
 
     return make

@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 from sweep.budget import BudgetChange, change_budget
 from sweep.counted import LoadedStudy
 from sweep.documents import RUNNING_LISTED, status_document, study_document, to_json, trial_documents
-from sweep.queueing import enqueue_baselines
+from sweep.queueing import enqueue_experiments
 from sweep.runs import record_end
 from sweep.standing import End
 
@@ -33,7 +33,7 @@ def drawn(our_study, space):
 
 
 def test_a_waiting_trial_shows_what_it_will_train(our_study, space, documents):
-    enqueue_baselines(our_study, space)
+    enqueue_experiments(our_study, space)
     first = documents()[0]
     configuration = space.from_dict(space.reported[0].configuration)
     assert first["state"] == "WAITING"
@@ -44,7 +44,7 @@ def test_a_waiting_trial_shows_what_it_will_train(our_study, space, documents):
 
 
 def test_without_its_family_a_waiting_trial_has_parameters_but_no_configuration(our_study, space):
-    enqueue_baselines(our_study, space)
+    enqueue_experiments(our_study, space)
     first = trial_documents(our_study, None)[0]
     assert first["params"]
     assert first["config"] is None
@@ -89,7 +89,7 @@ def test_numbers_that_json_does_not_know_are_null(our_study, drawn, documents):
 
 def test_a_study_is_one_row(our_study, space, drawn):
     our_study.tell(drawn(), 0.9)
-    enqueue_baselines(our_study, space)
+    enqueue_experiments(our_study, space)
     assert as_json(study_document(LoadedStudy(our_study))) == {
         "study": "isolated",
         "family": "isolated",

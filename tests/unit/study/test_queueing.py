@@ -2,7 +2,7 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.failures import FailureKind
-from sweep.queueing import MAX_INTERRUPTIONS, enqueue_baselines, enqueue_configuration, requeue
+from sweep.queueing import MAX_INTERRUPTIONS, enqueue_configuration, enqueue_experiments, requeue
 from sweep.samplers import make_sampler
 
 
@@ -38,7 +38,7 @@ def waiting(study):
 
 
 def test_the_reported_experiments_wait_in_the_report_s_order(study, space):
-    assert enqueue_baselines(study, space) == len(space.reported)
+    assert enqueue_experiments(study, space) == len(space.reported)
     assert [trial.user_attrs["baseline"] for trial in waiting(study)] == [each.id for each in space.reported]
     for trial, experiment in zip(waiting(study), space.reported, strict=True):
         configuration = space.from_dict(experiment.configuration)
@@ -46,21 +46,21 @@ def test_the_reported_experiments_wait_in_the_report_s_order(study, space):
 
 
 def test_only_chosen_experiments_are_enqueued_and_the_others_later(study, space):
-    assert enqueue_baselines(study, space, ("isolated-6", "isolated-3")) == 2
+    assert enqueue_experiments(study, space, ("isolated-6", "isolated-3")) == 2
     assert [trial.user_attrs["baseline"] for trial in waiting(study)] == ["isolated-3", "isolated-6"]
-    assert enqueue_baselines(study, space) == len(space.reported) - 2
+    assert enqueue_experiments(study, space) == len(space.reported) - 2
 
 
 def test_only_missing_experiments_are_enqueued(study, space):
     study.enqueue_trial({}, user_attrs={"baseline": "isolated-2"})
-    assert enqueue_baselines(study, space) == len(space.reported) - 1
-    assert enqueue_baselines(study, space) == 0
+    assert enqueue_experiments(study, space) == len(space.reported) - 1
+    assert enqueue_experiments(study, space) == 0
 
 
 def test_a_failed_experiment_is_not_enqueued_again(study, space):
-    enqueue_baselines(study, space)
+    enqueue_experiments(study, space)
     study.tell(study.ask(), state=TrialState.FAIL)
-    assert enqueue_baselines(study, space) == 0
+    assert enqueue_experiments(study, space) == 0
 
 
 def test_an_enqueued_configuration_is_trained_as_it_is(study, space):
@@ -135,7 +135,7 @@ def test_a_trial_lost_in_the_middle_of_drawing_draws_the_same_again(study, space
 
 
 def test_an_experiment_lost_before_it_had_its_parameters_is_still_that_experiment(study, space, ask, fail):
-    enqueue_baselines(study, space)
+    enqueue_experiments(study, space)
     lost = ask(suggested=False)
     fail(lost, FailureKind.INTERRUPTED)
     retry = waiting(study)[-1]
