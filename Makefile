@@ -11,6 +11,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # which has the long ones first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 
+# The tests start the project's programs a thousand times: none should compile it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help sweep test test-long browser lint format lock clean bench bench-quick bench-curves bench-peers reproduce up down
 
 help:

@@ -29,6 +29,15 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach what the tests start where a shell started pytest in the background, deaf to it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
+        _keep_to_own_cores(int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")))
+
+
+def _keep_to_own_cores(worker: int) -> None:
+    """Share the cores among pytest's processes: fits with a thread for every core each would wait for one another."""
+    cores = sorted(os.sched_getaffinity(0))
+    own = cores[worker :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
+    os.sched_setaffinity(0, own or cores)
 
 
 @pytest.fixture(scope="session")
