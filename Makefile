@@ -7,6 +7,9 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# A host with an NVIDIA GPU gets what TensorFlow needs to see it.
+GPU := $(if $(wildcard /proc/driver/nvidia/gpus/*),gpu)
+
 # Two at a time, for the tests mostly wait for processes; by file, whose tests share what they set up; in their order,
 # which has the long ones first.
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
@@ -65,12 +68,12 @@ lock: .venv/installed-dev
 
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing into .venv (TensorFlow is 600 MB: a few minutes the first time) ..."
-	$(INSTALL) -e .
+	$(INSTALL) -e '.$(GPU:%=[%])'
 	@touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing into .venv, with what the tests need ..."
-	$(INSTALL) -e '.[dev]'
+	$(INSTALL) -e '.[dev$(GPU:%=,%)]'
 	@touch .venv/installed $@
 
 bench: .venv/installed-dev build/narrow

@@ -95,12 +95,24 @@ def run(command: Sequence[str], home: Path, environment: Mapping[str, str]) -> i
 
 
 def backend() -> dict[str, str]:
-    """JAX where only JAX would see the GPU; else Keras's own choice."""
-    if not gpu_ids() or "KERAS_BACKEND" in os.environ or importlib.util.find_spec("jax") is None:
+    """JAX where only JAX sees the GPU; else Keras's own choice."""
+    if not gpu_ids() or "KERAS_BACKEND" in os.environ or says("tensorflow.config.list_physical_devices('GPU')"):
         return {}
-    seen = "import sys, tensorflow; sys.exit(not tensorflow.config.list_physical_devices('GPU'))"
-    tensorflow_sees_it = subprocess.run([sys.executable, "-c", seen], capture_output=True).returncode == 0
-    return {} if tensorflow_sees_it else {"KERAS_BACKEND": "jax"}
+    if importlib.util.find_spec("jax") is not None and says("jax.default_backend() == 'gpu'"):
+        return {"KERAS_BACKEND": "jax"}
+    install = f"{Path(sys.executable).parent / 'pip'} install -c constraints.txt -e '.[gpu]'"
+    print(
+        f"Neither TensorFlow nor JAX sees this host's GPU; the processor will train. To change that: {install}",
+        file=sys.stderr,
+    )
+    return {}
+
+
+def says(expression: str) -> bool:
+    """Whether an expression of a library is true; in a process of its own, which gives the GPU back."""
+    library = expression.partition(".")[0]
+    command = [sys.executable, "-c", f"import sys, {library}; sys.exit(not {expression})"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def tell_time(families: Sequence[str], seeds: int, home: Path, environment: Mapping[str, str]) -> None:
