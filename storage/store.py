@@ -2,11 +2,12 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import text
@@ -100,6 +101,23 @@ class Store:
                 optuna.delete_study(study_name=name, storage=self._storage)
             except KeyError:
                 raise UnknownStudyError(name, self.study_names()) from None
+
+    def take_waiting(self, study: optuna.Study, *, by: Callable[[FrozenTrial], int]) -> optuna.Trial | None:
+        """Set a waiting trial running; `Study.ask` would take the one with the lowest number.
+
+        Args:
+            study: The study.
+            by: The lowest is taken, of equal ones the lowest number.
+
+        Returns:
+            The trial; None if none waits.
+        """
+        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        for trial in sorted(waiting, key=by):
+            with suppress(UpdateFinishedTrialError):  # another tool was faster, and ended it
+                if study._storage.set_trial_state_values(trial._trial_id, state=TrialState.RUNNING):
+                    return optuna.Trial(study, trial._trial_id)
+        return None
 
     def begin_trial(self, study: optuna.Study) -> optuna.Trial:
         """Make a running trial without parameters.

@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial
 from search_spaces import Configuration, ConfigurationError, SearchSpace
 from storage import Store
 from storage.counting import STATES
-from storage.engines import without_optuna_warnings
 from storage.glance import Glance
 from storage.trial_cache import is_settled
 from sweep.affordable import bounds_of, plan_of
@@ -24,6 +23,7 @@ from sweep.samplers import make_pruner, make_sampler
 from sweep.standing import CONFIRMS, End, standing_by
 from sweep.worker.ledger import give_back, write_failure
 from sweep.worker.liveness import WorkerMark
+from sweep.worker.turns import turn_of
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def claim(
         if CONFIRMS in attributes_of_study and now.waiting == 0:  # nothing is drawn in it
             return Wait()
         drawn = max([past.drawn, *(each.draw for each in glance.trials)])
-        trial = _ask(store, study, draw=drawn + 1, waiting=now.waiting)
+        trial = _take(store, study, trials, draw=drawn + 1, waiting=now.waiting)
         # In this order: a trial with a name on it was heard of, and one without was left by whoever held the lock.
         store.record_heartbeat(trial)
         trial.set_user_attr("worker", mark.name)
@@ -198,9 +198,10 @@ def _first_unsettled(trials: Sequence[FrozenTrial]) -> int:
     return min(unsettled, default=len(trials))
 
 
-def _ask(store: Store, study: optuna.Study, *, draw: int, waiting: int) -> optuna.Trial:
-    with without_optuna_warnings():
-        trial = study.ask() if waiting else store.begin_trial(study)
+def _take(store: Store, study: optuna.Study, trials: Sequence[FrozenTrial], *, draw: int, waiting: int) -> optuna.Trial:
+    """The waiting trial whose turn it is, or a new one."""
+    taken = store.take_waiting(study, by=lambda each: turn_of(each, trials)) if waiting else None
+    trial = taken or store.begin_trial(study)
     if not {"draw", "baseline", "confirms", "enqueued"} & trial.user_attrs.keys():  # to be sampled
         trial.set_user_attr("draw", draw)
     if "attempt" not in trial.user_attrs:
