@@ -9,6 +9,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from search_spaces import ConfigurationError, find_space
 from sweep.data.dataset import load_dataset
@@ -18,6 +19,7 @@ from sweep.messages import Begun, EpochEnd, Failure, Result, Stopped
 from sweep.metrics import scores
 from sweep.trainer import step, training
 from sweep.trainer.batches import ShuffledBatches
+from sweep.trainer.evaluation import Predictions, project
 from sweep.trainer.training import Trainer
 from tests.jobs import ISOLATED, make_job
 
@@ -104,6 +106,32 @@ def test_a_result_shows_the_surest_mistakes_and_what_the_last_layer_sees(job, tr
     assert 0 < seen.explained <= 1
     pairs = zip(seen.true, seen.predicted, strict=True)
     assert sum(true != predicted for true, predicted in pairs) == wrong
+
+
+@pytest.mark.parametrize("shape", [(40, 768), (300, 64), (3, 700), (64, 64)], ids=str)
+def test_the_points_lie_on_the_principal_axes_that_scikit_learn_finds(shape):
+    random = np.random.default_rng(43)
+    features = (np.maximum(random.normal(size=shape), 0) * random.uniform(0.1, 1, shape[1])).astype(np.float32)
+    seen = project(Predictions(probabilities=np.eye(len(features), 10), features=features), np.zeros(shape[0], int))
+    found = PCA(n_components=2, svd_solver="full").fit(features.astype(np.float64))
+    np.testing.assert_allclose(seen.points, found.transform(features), atol=1e-5)
+    assert seen.explained == pytest.approx(found.explained_variance_ratio_.sum())
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (5, 9)], ids=["few units", "few images"])
+def test_one_image_unlike_the_others_lies_on_one_axis_and_images_all_alike_on_none(shape):
+    features = np.tile(np.arange(shape[1], dtype=np.float32), (shape[0], 1))
+
+    def seen():
+        return project(Predictions(probabilities=np.eye(len(features), 10), features=features), np.arange(shape[0]))
+
+    assert not seen().points.any()
+    assert seen().explained == 0
+    features[2] += 3
+    assert np.ptp(seen().points[:, 0]) == pytest.approx(3 * math.sqrt(shape[1]))
+    np.testing.assert_allclose(seen().points[:, 1], 0, atol=1e-5)
+    assert seen().explained == pytest.approx(1)
+    assert seen().explained <= 1
 
 
 def test_training_stops_after_patience_epochs_without_improvement(job, train, monkeypatch):
