@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from search_spaces import find_space
 from sweep.disk_limit import DiskLimit, size_of
 from sweep.messages import Result, Resumed
 from sweep.trainer import checkpoints
+from tests.jobs import ISOLATED
 from tests.jobs import make_job as job_in
 
 pytestmark = pytest.mark.long
@@ -20,6 +22,7 @@ def make_job(tmp_path):
 
     def make(megabytes, **changes):
         limited = {
+            "plan": find_space("isolated").from_dict(ISOLATED).plan((28, 28, 1), 10),
             "epochs": 1,
             "batch_size": 32,
             "checkpoint": tmp_path / "checkpoints" / "isolated" / "7.npz",
