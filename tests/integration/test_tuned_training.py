@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from search_spaces import Convolution, Dense, Flatten, LayerPlan, MaxPooling
+from search_spaces.build import build_model
 from search_spaces.layers import BatchNormalization
 from sweep.messages import Result, Resumed
 from sweep.recipe import Training
@@ -38,35 +39,39 @@ EVERYTHING = Training(
 )
 
 
-@pytest.fixture
-def job(tmp_path):
+def _job(folder):
     """Three epochs of three steps, by a network of a few thousand weights."""
     plan = LayerPlan(image_shape=(28, 28, 1), classes=10, layers=LAYERS)
-    return make_job(tmp_path, plan=plan, epochs=3, patience=None, deterministic=True)
+    return make_job(folder, plan=plan, epochs=3, patience=None, deterministic=True)
+
+
+@pytest.fixture
+def job(tmp_path):
+    return _job(tmp_path)
+
+
+def _train(job):
+    answers = []
+    Trainer(send=answers.append, is_stopped=lambda trial: False).run(job)
+    return answers
 
 
 @pytest.fixture
 def train():
     """Run a job to its end; returns every answer in order."""
-
-    def run(job):
-        answers = []
-        Trainer(send=answers.append, is_stopped=lambda trial: False).run(job)
-        return answers
-
-    return run
+    return _train
 
 
-@pytest.fixture
-def networks(monkeypatch):
-    """The networks that are trained, as they are built."""
-    built, build_model = [], trainer_module.build_model
-    monkeypatch.setattr(
-        trainer_module,
-        "build_model",
-        lambda *args, **settings: built.append(build_model(*args, **settings)) or built[-1],
-    )
-    return built
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What came of the job with the report's training."""
+    return _train(_job(tmp_path_factory.mktemp("plain")))[-1]
+
+
+@pytest.fixture(scope="module")
+def averaged(tmp_path_factory):
+    """What came of it with averages of weights."""
+    return _train(replace(_job(tmp_path_factory.mktemp("averaged")), training=Training(weight_averaging=True)))[-1]
 
 
 def _rates(schedule, steps):
@@ -110,10 +115,8 @@ def test_the_reports_training_is_keras_adam(job):
     assert make_loss(None) == "sparse_categorical_crossentropy"
 
 
-def test_decay_shrinks_kernels_and_leaves_vectors_alone(networks, job, train):
-    train(job)
-    network = networks[0]
-    variables = network.trainable_variables
+def test_decay_shrinks_kernels_and_leaves_vectors_alone(job):
+    variables = build_model(job.plan).trainable_variables
     optimizer = make_optimizer(Training(weight_decay=0.1), variables, epochs=1, steps=1)
     before = [np.array(each) for each in variables]
     optimizer.build(variables)
@@ -131,36 +134,30 @@ def test_smoothing_spreads_some_of_each_label():
     np.testing.assert_allclose(np.asarray(make_loss(0.1)(true, keras.ops.array(predicted))), expected, rtol=1e-5)
 
 
-def test_every_part_of_the_recipe_trains_other_weights(job, train):
+def test_every_part_of_the_recipe_trains_other_weights(job, train, plain, averaged):
     parts = (
-        Training(),
         Training(learning_rate=0.002),
         Training(schedule="cosine"),
         Training(weight_decay=0.1),
         Training(label_smoothing=0.1),
         Training(augmentation="shift"),
-        Training(weight_averaging=True),
     )
-    losses, fingerprints = set(), set()
-    for part in parts:
-        changed = replace(job, training=part)
-        result = train(changed)[-1]
-        assert isinstance(result, Result), result
-        losses.add(result.validation.cross_entropy)
-        fingerprints.add(fingerprint(changed))
-    assert len(losses) == len(fingerprints) == len(parts)
+    results = [plain, averaged, *(train(replace(job, training=part))[-1] for part in parts)]
+    assert all(isinstance(result, Result) for result in results), results
+    assert len({result.validation.cross_entropy for result in results}) == len(results)
+    parts += (Training(), Training(weight_averaging=True))
+    assert len({fingerprint(replace(job, training=part)) for part in parts}) == len(parts)
 
 
-def test_validation_and_the_best_epoch_have_the_averaged_weights(job, train, networks):
-    result = train(replace(job, training=Training(weight_averaging=True)))[-1]
+def test_validation_and_the_best_epoch_have_the_averaged_weights(averaged):
+    result = averaged
     best = result.history[result.best_epoch - 1]
     matrix = np.array(result.validation.confusion_matrix)
     assert np.trace(matrix) / matrix.sum() == pytest.approx(best.val_accuracy)
     assert result.validation.loss == pytest.approx(best.val_loss, rel=1e-4)
 
 
-def test_averaging_changes_no_weight_on_the_way(job, train):
-    plain, averaged = (train(replace(job, training=Training(weight_averaging=each)))[-1] for each in (False, True))
+def test_averaging_changes_no_weight_on_the_way(plain, averaged):
     assert [each.loss for each in plain.history] == [each.loss for each in averaged.history]
     assert [each.val_loss for each in plain.history] != [each.val_loss for each in averaged.history]
 
@@ -206,7 +203,7 @@ def test_training_sees_augmented_images_and_validation_does_not(job, train, monk
     class Recorded(ShuffledBatches):
         def __init__(self, *arguments, **named):
             settings.append(named["augmentation"])
-            super().__init__(*arguments, **named)
+            raise RuntimeError("what came of it is seen elsewhere")
 
     monkeypatch.setattr(trainer_module, "ShuffledBatches", Recorded)
     train(job)
