@@ -1,5 +1,8 @@
 """Networks of every family, trained for an epoch, built again from the weights that were kept."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +25,12 @@ CONFIGS = {
     "pretrained": {"backbone": "vgg16", "l2": 0.001, "batch_norm": True, "dropout": None},
     "residual": {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"},
 }
+PRECISIONS = {
+    "isolated": "float32",
+    "grouped": "mixed_bfloat16",
+    "pretrained": "mixed_bfloat16",
+    "residual": "mixed_bfloat16",
+}
 LIMIT = 20
 
 
@@ -38,8 +47,8 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def specification(data, tmp_path):
-    """What the builder is told of a trial of this family that left its weights in the test's folder."""
+def specification(data, tmp_path, trained):
+    """What the builder is told of a trial of this family that left its weights."""
     dataset = load_dataset(data)
     folder = tmp_path / "draft"
     folder.mkdir()
@@ -58,7 +67,7 @@ def specification(data, tmp_path):
             "image_shape": dataset.image_shape,
             "seed": 43,
             "limit": LIMIT,
-            "weights": tmp_path / "7.weights.npz",
+            "weights": trained(family).weights,
             "backbone_weights": None,
             "dataset": "digits",
             "data_dir": None,
@@ -74,71 +83,80 @@ def specification(data, tmp_path):
     return make
 
 
-@pytest.fixture
-def train(data, tmp_path, monkeypatch):
-    """Train a family's network for an epoch; returns the network that was measured, as a whole, and its result."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedNetwork:
+    """The network that was measured, as a whole, what came of its trial, and its file of weights."""
 
-    def run(family, precision="float32"):
-        built, answers = [], []
+    model: keras.Model
+    result: Result
+    weights: Path
 
-        def recorded(real):
-            def build(*arguments, **settings):
-                built.append(real(*arguments, **settings))
-                return built[-1]
 
-            return build
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Networks of families, trained for an epoch when a test first asks for them; not to be changed."""
+    known = {}
 
+    def get(family):
+        if family not in known:
+            known[family] = _train(family, tmp_path_factory.mktemp(family))
+        return known[family]
+
+    return get
+
+
+def _train(family, folder):
+    built, answers = [], []
+
+    def recorded(real):
+        def build(*arguments, **settings):
+            built.append(real(*arguments, **settings))
+            return built[-1]
+
+        return build
+
+    job = Job(
+        trial=7,
+        plan=find_space(family).from_dict(CONFIGS[family]).plan((28, 28, 1), 10),
+        data=DataReference(name="digits", cache_dir=folder),
+        seed=43,
+        limit=LIMIT,
+        epochs=1,
+        patience=5,
+        batch_size=10,
+        precision=PRECISIONS[family],
+        deterministic=False,
+        backbone_weights=None,
+        evaluate_test=True,
+        checkpoint=folder / "7.npz",
+        resume_from=None,
+        weights=folder / "7.weights.npz",
+    )
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("build_model", "build_head"):
-            monkeypatch.setattr(training, name, recorded(getattr(training, name)))
-        job = Job(
-            trial=7,
-            plan=find_space(family).from_dict(CONFIGS[family]).plan((28, 28, 1), 10),
-            data=data,
-            seed=43,
-            limit=LIMIT,
-            epochs=1,
-            patience=5,
-            batch_size=10,
-            precision=precision,
-            deterministic=False,
-            backbone_weights=None,
-            evaluate_test=True,
-            checkpoint=tmp_path / "7.npz",
-            resume_from=None,
-            weights=tmp_path / "7.weights.npz",
-        )
+            patch.setattr(training, name, recorded(getattr(training, name)))
         Trainer(send=answers.append, is_stopped=lambda trial: False).run(job)
-        assert isinstance(answers[-1], Result), answers[-1]
-        if job.plan.backbone is not None:  # only its head was built, on features
-            keras.utils.set_random_seed(job.seed)
-            built.append(keras.Sequential([build_frozen(job.plan), built[-1]]))
-        keras.config.set_dtype_policy(precision)  # as another process may have it
-        return built[-1], answers[-1]
-
-    return run
+    assert isinstance(answers[-1], Result), answers[-1]
+    if job.plan.backbone is not None:  # only its head was built, on features
+        keras.utils.set_random_seed(job.seed)
+        built.append(keras.Sequential([build_frozen(job.plan), built[-1]]))
+    return TrainedNetwork(model=built[-1], result=answers[-1], weights=job.weights)
 
 
-@pytest.mark.parametrize(
-    ("family", "precision"),
-    [
-        ("isolated", "float32"),
-        ("grouped", "mixed_bfloat16"),
-        ("pretrained", "mixed_bfloat16"),
-        ("residual", "mixed_bfloat16"),
-    ],
-)
-def test_a_network_built_from_its_weights_says_what_the_trained_one_said(train, specification, data, family, precision):
-    trained, _ = train(family, precision)
+@pytest.mark.parametrize("family", CONFIGS)
+def test_a_network_built_from_its_weights_says_what_the_trained_one_said(trained, specification, data, family):
+    wanted = specification(family)
+    keras.config.set_dtype_policy(PRECISIONS[family])  # as another process may have it
     images = load_dataset(data).x_test[:50]
-    rebuilt = rebuild(specification(family))
+    rebuilt = rebuild(wanted)
     assert {layer.compute_dtype for layer in rebuilt.layers if layer.weights} == {"float32"}
-    expected = trained.predict(images, verbose=0)
+    expected = trained(family).model.predict(images, verbose=0)
     np.testing.assert_allclose(rebuilt.predict(images, verbose=0), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["isolated", "residual"])
-def test_a_model_is_written_with_what_it_says_of_test_images(train, specification, data, family):
-    trained, result = train(family)
+def test_a_model_is_written_with_what_it_says_of_test_images(trained, specification, data, family):
+    model, result = trained(family).model, trained(family).result
     known = {
         part: Measured(confusion_matrix=each.confusion_matrix, cross_entropy=each.cross_entropy, loss=each.loss)
         for part, each in (("validation", result.validation), ("test", result.test))
@@ -150,7 +168,7 @@ def test_a_model_is_written_with_what_it_says_of_test_images(train, specificatio
     assert not [step for step in steps if "measured" in step]
     with np.load(wanted.folder / "proof.npz") as proof:
         np.testing.assert_array_equal(proof["images"], load_dataset(data).x_test[:256])
-        np.testing.assert_allclose(proof["probabilities"], trained.predict(proof["images"], verbose=0), atol=1e-6)
+        np.testing.assert_allclose(proof["probabilities"], model.predict(proof["images"], verbose=0), atol=1e-6)
     assert {path.name for path in wanted.folder.iterdir()} == {
         "model.keras",
         "model.onnx",
@@ -160,9 +178,8 @@ def test_a_model_is_written_with_what_it_says_of_test_images(train, specificatio
     }
 
 
-def test_what_a_gpu_measured_is_measured_again(train, specification):
-    _, result = train("isolated")
-    of_test = result.test
+def test_what_a_gpu_measured_is_measured_again(trained, specification):
+    of_test = trained("isolated").result.test
     known = Measured(
         confusion_matrix=of_test.confusion_matrix, cross_entropy=of_test.cross_entropy * 1.001, loss=of_test.loss
     )
@@ -174,18 +191,17 @@ def test_what_a_gpu_measured_is_measured_again(train, specification):
         build(specification("isolated", known={"test": other}, known_exactly=False), lambda step: None)
 
 
-def test_other_images_are_refused(train, specification):
-    train("isolated")
+def test_other_images_are_refused(specification):
     with pytest.raises(WorldError, match="now has other images"):
         build(specification("isolated", dataset_sha256="0" * 64), lambda step: None)
     with pytest.raises(WorldError, match="now has other class names"):
         build(specification("isolated", labels=tuple("abcdefghij")), lambda step: None)
 
 
-def test_weights_of_another_network_are_refused_by_name(train, specification, tmp_path):
-    train("grouped")
-    model = rebuild(specification("grouped"))
-    with np.load(tmp_path / "7.weights.npz") as file:
+def test_weights_of_another_network_are_refused_by_name(specification, tmp_path):
+    wanted = specification("grouped")
+    model = rebuild(wanted)
+    with np.load(wanted.weights) as file:
         arrays = dict(file)
     arrays["probabilities/kernel"] = arrays["probabilities/kernel"][:5]
     del arrays["dense_1/kernel"]
@@ -203,10 +219,10 @@ def test_weights_of_another_network_are_refused_by_name(train, specification, tm
         np.testing.assert_array_equal(old, new)
 
 
-def test_a_damaged_or_missing_file_of_weights_is_refused(train, specification, tmp_path):
-    train("isolated")
-    model = rebuild(specification("isolated"))
-    content = (tmp_path / "7.weights.npz").read_bytes()
+def test_a_damaged_or_missing_file_of_weights_is_refused(specification, tmp_path):
+    wanted = specification("isolated")
+    model = rebuild(wanted)
+    content = wanted.weights.read_bytes()
     for cut in (0, 10, len(content) // 2, len(content) - 10):
         (tmp_path / "cut.npz").write_bytes(content[:cut])
         with pytest.raises(WeightsError, match="damaged"):
