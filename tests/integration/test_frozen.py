@@ -1,10 +1,12 @@
 """Training on the features of a frozen backbone: the same as through the backbone, and at no cost the second time."""
 
 import os
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +17,7 @@ from search_spaces.build import build_frozen, build_head, build_model
 from sweep.data.dataset import DataReference, load_dataset
 from sweep.data.split import split_dataset
 from sweep.disk_limit import DiskLimit
-from sweep.messages import EpochEnd, Failure, Progress, Result, Resumed, Stopped
+from sweep.messages import EpochEnd, Failure, Job, Progress, Result, Resumed, Stopped
 from sweep.trainer import frozen
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
@@ -36,31 +38,74 @@ def _fresh_keras():
     keras.utils.clear_session()
 
 
+def _job(folder):
+    """Two epochs on 40 digits by a head on VGG16 with random weights; 40 validation and 40 test images."""
+    return make_job(folder, plan=plan_of(), features=folder / "cache" / "features")
+
+
 @pytest.fixture
 def job(tmp_path):
-    """Two epochs on 40 digits by a head on VGG16 with random weights; 40 validation and 40 test images."""
-    return make_job(tmp_path, plan=plan_of(), features=tmp_path / "cache" / "features")
+    return _job(tmp_path)
+
+
+class Running:
+    """Runs jobs one after the other in one trainer; `answers` has what the last one said."""
+
+    def __init__(self):
+        self.answers = []
+        self.stop_after = None
+        self._trainer = Trainer(send=self.answers.append, is_stopped=self._is_stopped)
+
+    def _is_stopped(self, _trial):
+        return self.stop_after is not None and self.stop_after(self.answers)
+
+    def run(self, job):
+        self.answers.clear()
+        self._trainer.run(job)
+        return self.answers[-1]
 
 
 @pytest.fixture
 def trainer():
-    """Runs jobs one after the other in one trainer; `answers` has what the last one said."""
-
-    class Running:
-        def __init__(self):
-            self.answers = []
-            self.stop_after = None
-            self._trainer = Trainer(send=self.answers.append, is_stopped=self._is_stopped)
-
-        def _is_stopped(self, _trial):
-            return self.stop_after is not None and self.stop_after(self.answers)
-
-        def run(self, job):
-            self.answers.clear()
-            self._trainer.run(job)
-            return self.answers[-1]
-
     return Running()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A job that has run, its features with it; not to be changed."""
+
+    job: Job
+    result: Result
+    answers: list[Any]
+
+
+def _done(job):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweep.trainer.reporting.PROGRESS_SECONDS", 0.0)
+        trainer = Running()
+        result = trainer.run(job)
+    keras.config.set_dtype_policy("float32")
+    assert isinstance(result, Result), result
+    return Done(job=job, result=result, answers=trainer.answers)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The job in float32."""
+    return _done(_job(tmp_path_factory.mktemp("float32")))
+
+
+@pytest.fixture(scope="module")
+def done_in_bfloat16(tmp_path_factory):
+    """The job in bfloat16, measured on test images, too."""
+    return _done(replace(_job(tmp_path_factory.mktemp("bfloat16")), precision="mixed_bfloat16", evaluate_test=True))
+
+
+@pytest.fixture
+def found(done, job):
+    """The job with a copy of the features that it computed before."""
+    shutil.copytree(done.job.features, job.features)
+    return job
 
 
 def split_of(job):
@@ -154,8 +199,8 @@ def test_training_on_features_is_training_through_the_frozen_backbone(job, train
         np.testing.assert_allclose(of_head, history[name], rtol=1e-4, err_msg=name)
 
 
-def test_the_second_trial_finds_its_features_and_builds_no_backbone(job, trainer, monkeypatch):
-    first = trainer.run(job)
+def test_the_second_trial_finds_its_features_and_builds_no_backbone(done, found, trainer, monkeypatch):
+    job, first = found, done.result
     assert (first.features_images, first.features_seconds > 0) == (len(distinct(job)), True)
 
     def build_frozen(*_, **__):
@@ -234,18 +279,16 @@ def test_whatever_decides_the_features_makes_others(job, trainer, weights_file, 
     assert [count > 0 for count in computed] == [True, True, False, True, True]
 
 
-def test_bfloat16_features_are_kept_as_such_and_the_end_is_measured_in_float32(job, trainer):
-    result = trainer.run(replace(job, precision="mixed_bfloat16"))
+def test_bfloat16_features_are_kept_as_such_and_the_end_is_measured_in_float32(done, done_in_bfloat16):
+    result, measured = done_in_bfloat16.result, done.result.validation
     assert result.dtype_policy == "mixed_bfloat16"
-    sizes = sorted({np.load(path)["values"].dtype.itemsize for path in files(job)})
+    sizes = sorted({np.load(path)["values"].dtype.itemsize for path in files(done_in_bfloat16.job)})
     assert sizes == [2, 4]
-    measured = trainer.run(job).validation
     assert result.validation.cross_entropy == pytest.approx(measured.cross_entropy, rel=0.05)
 
 
-def test_the_whole_network_with_a_heads_weights_says_what_was_measured(job, trainer):
-    result = trainer.run(replace(job, precision="mixed_bfloat16", evaluate_test=True))
-    keras.config.set_dtype_policy("float32")
+def test_the_whole_network_with_a_heads_weights_says_what_was_measured(done_in_bfloat16):
+    job, result = done_in_bfloat16.job, done_in_bfloat16.result
     keras.utils.set_random_seed(job.seed)
     whole = build_model(job.plan)
     read_weights(whole, job.weights)
@@ -270,8 +313,8 @@ def test_a_full_training_takes_the_features_of_validation_images_too(job, traine
 # What may go wrong
 
 
-def test_damaged_features_are_computed_again(job, trainer):
-    first = trainer.run(job)
+def test_damaged_features_are_computed_again(done, found, trainer):
+    job, first = found, done.result
     (path,) = files(job)
     path.write_bytes(path.read_bytes()[:-1000])
     again = trainer.run(job)
@@ -281,7 +324,7 @@ def test_damaged_features_are_computed_again(job, trainer):
 
 
 def test_without_room_on_the_disk_features_stay_in_memory_for_the_next_trial(job, trainer, tmp_path):
-    limited = replace(job, disk_limit=DiskLimit(home=tmp_path, bytes=10**5))
+    limited = replace(job, epochs=1, disk_limit=DiskLimit(home=tmp_path, bytes=10**5))
     first = trainer.run(limited)
     assert isinstance(first, Result)
     assert first.features_images > 0
@@ -321,10 +364,8 @@ def test_what_is_computed_is_written_now_and_then(job, trainer, monkeypatch):
     assert numbers(again) == numbers(first)
 
 
-def test_progress_says_whose_features_are_computed(job, trainer, monkeypatch):
-    monkeypatch.setattr("sweep.trainer.reporting.PROGRESS_SECONDS", 0.0)
-    trainer.run(job)
-    said = [answer for answer in trainer.answers if isinstance(answer, Progress) and answer.features_of]
+def test_progress_says_whose_features_are_computed(done):
+    said = [answer for answer in done.answers if isinstance(answer, Progress) and answer.features_of]
     assert {(answer.features_of, answer.epoch) for answer in said} == {("vgg16", None)}
     shares = [answer.fraction for answer in said]
     assert shares == sorted(shares)
