@@ -30,8 +30,13 @@ def expected(place):
         return arrays["probabilities"][:3]
 
 
-def test_images_are_answered_with_the_exported_folder_alone(place, expected):
-    answers = place.json("predict", "model", "images/inner", "images/inner/0.png")
+@pytest.fixture(scope="module")
+def answers(place):
+    """What the command says of a folder's images, and of one of them by its name."""
+    return place.json("predict", "model", "images/inner", "images/inner/0.png")
+
+
+def test_images_are_answered_with_the_exported_folder_alone(place, expected, answers):
     assert [answer["image"] for answer in answers] == [f"images/inner/{name}.png" for name in (0, 1, 2, 0)]
     for answer, row in zip(answers, expected, strict=False):
         assert set(answer) == {"image", "label", "confidence", "runners_up"}
@@ -52,13 +57,15 @@ def test_a_bad_image_is_named_and_the_others_are_answered(place, expected):
     ]
 
 
-def test_the_folder_s_own_program_says_the_same(place):
+def test_the_folder_s_own_program_says_the_same(place, answers):
     """It is read from any working directory, and says nothing that nobody asked for."""
     images = [str(place.folder / "images" / "inner" / f"{number}.png") for number in range(3)]
     command = [sys.executable, str(place.folder / "model" / "predict.py"), "--json", *images]
     ended = subprocess.run(command, cwd=Path("/"), capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert json.loads(ended.stdout) == place.json("predict", "model", *images)
+    assert json.loads(ended.stdout) == [
+        answer | {"image": image} for answer, image in zip(answers, images, strict=False)
+    ]
     assert not list(place.folder.glob("model/__pycache__"))
 
 

@@ -225,9 +225,19 @@ def test_the_page_is_shown_and_predicts_without_any_network(served, browser, pic
     assert all(url.startswith(f"{served.url}/") for url in asked)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
-def test_a_signal_ends_it_without_a_further_word(serve, exported, number, code):
-    service = serve(exported, "--port", 0).ready()
+def test_ctrl_c_ends_it_without_a_further_word(serve, exported):
+    _end_by(signal.SIGINT, 130, serve(exported, "--port", 0).ready())
+
+
+def test_host_and_port_can_stand_in_the_settings_and_sigterm_ends_it(serve, exported, tmp_path, free_port):
+    (tmp_path / "sweep.toml").write_text(f'[serve]\nhost = "localhost"\nport = {free_port}\n')
+    service = serve(exported).ready()
+    assert service.url == f"http://localhost:{free_port}"
+    _end_by(signal.SIGTERM, 143, service)
+
+
+def _end_by(number, code, service):
+    """It says no further word."""
     waiting = socket.create_connection(("127.0.0.1", service.port))  # a client that never asks holds nobody up
     service.process.send_signal(number)
     ended = service.process.wait(timeout=10)
@@ -270,8 +280,3 @@ def test_what_is_no_exported_folder_is_refused_with_the_way_out(serve, tmp_path)
         assert (code, out) == (1, "")
         assert "sweep export" in err
         assert "Traceback" not in err
-
-
-def test_host_and_port_can_stand_in_the_settings(serve, exported, tmp_path, free_port):
-    (tmp_path / "sweep.toml").write_text(f'[serve]\nhost = "localhost"\nport = {free_port}\n')
-    assert serve(exported).ready().url == f"http://localhost:{free_port}"

@@ -402,6 +402,7 @@ def test_a_passing_failure_does_not_keep_a_configuration_from_being_trained(stud
     assert claim_next().repeat_of is None
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)  # what is asked of the store others ask of both
 def test_a_search_that_comes_back_to_the_best_configuration_goes_on_with_others(store, study, mark):
     change_budget(study, BudgetChange(trials=80))
     searched = make_identity(dataset="digits")

@@ -68,9 +68,10 @@ def test_it_is_read_again_in_safe_mode(network, images, tmp_path):
     np.testing.assert_allclose(again.predict(images, verbose=0), averaged.predict(images, verbose=0), atol=1e-6)
 
 
-@pytest.fixture
-def specification(tmp_path):
-    """What the builder is told of a trial that was trained for an epoch, its answers averaged."""
+@pytest.fixture(scope="module")
+def specification(tmp_path_factory):
+    """What the builder is told of a trial that was trained for an epoch, its answers averaged; built once."""
+    tmp_path = tmp_path_factory.mktemp("trial")
     folder, data = tmp_path / "draft", DataReference(name="digits", cache_dir=tmp_path)
     folder.mkdir()
     dataset = load_dataset(data)

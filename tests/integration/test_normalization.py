@@ -16,8 +16,8 @@ LABELS = np.random.default_rng(1).integers(0, 10, 50)
 
 
 def residual():
-    space = find_space("residual")
-    return space.from_dict(space.first_trials[0].configuration).plan((12, 12, 1), 10)
+    configuration = {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"}
+    return find_space("residual").from_dict(configuration).plan((12, 12, 1), 10)
 
 
 def dense_only():

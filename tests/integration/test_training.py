@@ -60,8 +60,8 @@ def test_a_trial_reports_every_epoch_and_then_its_result(job, train):
 
 
 def test_a_residual_network_learns_digits(tmp_path, train):
-    space = find_space("residual")
-    plan = space.from_dict(space.first_trials[0].configuration).plan((28, 28, 1), 10)
+    configuration = {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"}
+    plan = find_space("residual").from_dict(configuration).plan((28, 28, 1), 10)
     answers = train(make_job(tmp_path, plan=plan, limit=400, epochs=6, batch_size=32))
     result = answers[-1]
     assert isinstance(result, Result), result

@@ -114,7 +114,7 @@ from pathlib import Path
 
 with open_store(locate(None, Path(sys.argv[1])), write=True) as store:
     study = store.load({STUDY!r})
-    for _ in range(60):
+    for _ in range(30):
         trial = study.ask()
         trial.suggest_float("l2", 0, 1)
         trial.report(0.5, 1)
@@ -135,7 +135,7 @@ def test_a_study_goes_on_under_the_eyes_of_a_dashboard(serve, home):
     assert writer.returncode == 0
     assert looked > 5
     with open_store(locate(None, home)) as store:
-        assert len(store.load(STUDY).trials) == 61
+        assert len(store.load(STUDY).trials) == 31
 
 
 def test_a_study_made_anew_is_not_taken_for_the_one_that_was_deleted(serve, home):

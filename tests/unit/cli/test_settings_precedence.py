@@ -1,4 +1,4 @@
-"""Flag > SWEEP_* > sweep.toml > default, through the real command."""
+"""Flag > SWEEP_* > sweep.toml > default."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "sweep"
 STUDY = "isolated-quick"
+TERMS = ("--family", "isolated", "--dataset", "digits", "--limit", "40")
 
 
 @pytest.mark.parametrize(
@@ -34,14 +35,22 @@ STUDY = "isolated-quick"
     ],
     ids=["default", "file", "variable", "flag"],
 )
-def test_the_nearest_source_of_an_option_wins(workplace, file, variables, flags, home, trials):
+def test_the_nearest_source_of_an_option_wins(sweep, workplace, monkeypatch, file, variables, flags, home, trials):
     (workplace / "sweep.toml").write_text(file)
-    environment = os.environ | variables
-    terms = ("--family", "isolated", "--dataset", "digits", "--limit", "40")
-    subprocess.run([COMMAND, "create", *terms, *flags], env=environment, capture_output=True, check=True)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert sweep("create", *TERMS, *flags).code == 0
     assert {path.name for path in workplace.iterdir()} == {"sweep.toml", home}
-    answer = subprocess.run([COMMAND, "status", STUDY, "--home", home, "--json"], capture_output=True, check=True)
-    assert json.loads(answer.stdout)["trials_wanted"] == trials
+    assert json.loads(sweep("status", STUDY, "--home", home, "--json").out)["trials_wanted"] == trials
+
+
+def test_the_installed_command_asks_the_same_sources(workplace):
+    (workplace / "sweep.toml").write_text('home = "of-file"\ntrials = 11\n')
+    environment = os.environ | {"SWEEP_TRIALS": "12"}
+    for arguments in (("create", *TERMS), ("status", STUDY, "--json")):
+        answer = subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, check=True)
+    assert {path.name for path in workplace.iterdir()} == {"sweep.toml", "of-file"}
+    assert json.loads(answer.stdout)["trials_wanted"] == 12
 
 
 def test_a_section_of_the_file_wins_over_its_top(sweep, workplace):
