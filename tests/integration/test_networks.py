@@ -18,6 +18,7 @@ from search_spaces.build import build_model
 SPACE = find_space("all")
 REPORTED = SPACE.reported
 IMAGES = 16
+COMPILED = keras.backend.backend() == "jax"  # as trainers do: TensorFlow takes seconds for a network
 
 TRAINED = {
     "isolated": ("conv_layers=3", "l2=0.01", "batch_norm=true", "dropout=0.2"),
@@ -73,7 +74,7 @@ def macs_of(model: keras.Model) -> int:
 def test_every_family_trains_an_epoch_and_gives_probabilities(name):
     assert keras.backend.backend() == os.environ.get("KERAS_BACKEND", "tensorflow")
     model = build_model(plan_of(name), name=name)
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=COMPILED)
     before = [np.asarray(weight) for weight in model.get_weights()]
     history = model.fit(images(), np.arange(IMAGES) % 10, epochs=1, batch_size=8, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
@@ -87,7 +88,7 @@ def test_training_leaves_the_backbone_as_it_was():
     model = build_model(plan_of("pretrained"))
     backbone = model.get_layer("vgg16")
     before = backbone.get_weights()
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", jit_compile=COMPILED)
     model.fit(images(), np.arange(IMAGES) % 10, verbose=0)
     assert not backbone.trainable_weights
     assert all((old == new).all() for old, new in zip(before, backbone.get_weights(), strict=True))
