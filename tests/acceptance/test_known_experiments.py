@@ -8,6 +8,7 @@ from optuna_dashboard import get_note
 
 from search_spaces import find_space
 from storage import locate, open_store
+from storage.artifacts import records_of
 
 STUDY = "isolated-quick"
 # What `contract.md` promises of every trial that was trained.
@@ -103,7 +104,9 @@ def test_the_status_tells_the_same(place, trials):
     best = max(trials, key=lambda trial: (trial["value"], -trial["number"]))
     assert document["best"] == {"number": best["number"], "value": best["value"]}
     shown = place.json("show", STUDY, best["number"])
-    assert shown.pop("artifacts")
+    found = shown.pop("artifacts")
+    assert found
+    assert all(each["exists"] for each in found)
     assert shown == best
     (row,) = place.json("studies")
     assert (row["study"], row["family"], row["complete"]) == (STUDY, "isolated", 11)
@@ -111,15 +114,16 @@ def test_the_status_tells_the_same(place, trials):
 
 def test_every_trial_leaves_its_figures_and_tables(place, trials):
     best_so_far = 0.0
-    for trial in trials:
-        found = place.json("show", STUDY, trial["number"])["artifacts"]
+    with open_store(locate(None, place.home)) as store:
+        left = [records_of(trial) for trial in store.load(STUDY).trials]
+    for trial, found in zip(trials, left, strict=True):
         best_so_far = max(best_so_far, trial["value"])
         pictures = ["1-learning-curves.png", "2-confusion-matrix.png", "4-worst-confusions.png", "6-network.png"]
         tables = ["3-classes.csv", "7-history.csv"]
         scatter = ["5-features.png"] if trial["baseline"] or trial["value"] >= best_so_far else []
         test = ["8-test-confusion-matrix.png", "9-test-classes.csv"] if trial["baseline"] else []
-        assert [each["filename"] for each in found] == sorted(pictures + tables + scatter + test)
-        assert all(each["exists"] for each in found)
+        assert [each.filename for each in found] == sorted(pictures + tables + scatter + test)
+        assert all((place.home / "artifacts" / each.artifact_id).is_file() for each in found)
 
 
 def test_show_draws_the_curve_and_names_the_files(place):
