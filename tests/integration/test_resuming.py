@@ -12,18 +12,15 @@ from sweep.messages import EpochEnd, Result, Resumed, Stopped
 from sweep.trainer import checkpoints
 from sweep.trainer.best_epoch import trained_variables
 from tests.jobs import make_job
+from tests.small_networks import SMALL, SMALL_RESIDUAL
 
 pytestmark = pytest.mark.long
-
-DROPPING = {"conv_layers": 3, "l2": 0.001, "batch_norm": True, "dropout": 0.3}
-RESIDUAL = {"stem_filters": 16, "stem_kernel": 3, "stages": "1x32"}
 
 
 @pytest.fixture
 def job(tmp_path):
     """Four epochs on 40 digits, by a network with dropout and batch norm."""
-    plan = find_space("isolated").from_dict(DROPPING).plan((28, 28, 1), 10)
-    return make_job(tmp_path, plan=plan, epochs=4, patience=4, deterministic=True)
+    return make_job(tmp_path, plan=SMALL, epochs=4, patience=4, deterministic=True)
 
 
 @pytest.fixture
@@ -42,11 +39,8 @@ def _weights(job):
         return {name: file[name] for name in file.files}
 
 
-@pytest.mark.parametrize(("family", "config"), [("isolated", DROPPING), ("residual", RESIDUAL)])
-def test_an_interrupted_trial_ends_with_the_weights_of_an_uninterrupted_one(
-    job, retry, train, tmp_path, family, config
-):
-    plan = find_space(family).from_dict(config).plan((28, 28, 1), 10)
+@pytest.mark.parametrize("plan", [SMALL, SMALL_RESIDUAL], ids=["dropout", "residual"])
+def test_an_interrupted_trial_ends_with_the_weights_of_an_uninterrupted_one(job, retry, train, tmp_path, plan):
     job, retry = replace(job, plan=plan), replace(retry, plan=plan)
     whole = replace(job, trial=9, checkpoint=tmp_path / "9.npz", weights=tmp_path / "whole.npz")
     uninterrupted = train(whole)

@@ -21,6 +21,7 @@ from sweep.trainer import step, training
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.evaluation import Predictions, project
 from sweep.trainer.training import Trainer
+from tests.jax_process import ON_JAX
 from tests.jobs import ISOLATED, make_job
 
 
@@ -318,7 +319,7 @@ trainer.run(Job(
 result = answers[-1]
 print(trainer.backend, result.dtype_policy, sum(map(sum, result.test.confusion_matrix)), len(result.history))
 """
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    environment = os.environ | ON_JAX
     answer = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )

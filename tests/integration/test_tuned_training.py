@@ -20,6 +20,7 @@ from sweep.trainer.checkpoints import fingerprint
 from sweep.trainer.optimizer import learning_rate, make_optimizer
 from sweep.trainer.step import make_loss
 from sweep.trainer.training import Trainer
+from tests.jax_process import ON_JAX
 from tests.jobs import make_job
 
 LAYERS = (
@@ -248,7 +249,7 @@ result = answers[-1]
 best = result.history[result.best_epoch - 1]
 print(len(result.history), abs(result.validation.loss - best.val_loss) < 1e-4)
 """
-    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    environment = os.environ | ON_JAX
     answer = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
