@@ -22,7 +22,9 @@ from sweep.trainer import frozen
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
 from sweep.trainer.weights import read_weights
+from tests.jax_process import ON_JAX
 from tests.jobs import make_job
+from tests.small_networks import SMALL, SMALL_HEAD
 
 CONFIG = {"backbone": "vgg16", "l2": 0.001, "batch_norm": True, "dropout": 0.2}
 
@@ -40,7 +42,7 @@ def _fresh_keras():
 
 def _job(folder):
     """Two epochs on 40 digits by a head on VGG16 with random weights; 40 validation and 40 test images."""
-    return make_job(folder, plan=plan_of(), features=folder / "cache" / "features")
+    return make_job(folder, plan=SMALL_HEAD, features=folder / "cache" / "features")
 
 
 @pytest.fixture
@@ -224,7 +226,7 @@ def distinct(job, *, test=False):
 
 @pytest.mark.long
 def test_trials_without_a_backbone_have_no_features(job, trainer, tmp_path):
-    result = trainer.run(make_job(tmp_path, features=job.features, epochs=1))
+    result = trainer.run(make_job(tmp_path, plan=SMALL, features=job.features, epochs=1))
     assert isinstance(result, Result)
     assert (result.features_seconds, result.features_images) == (None, 0)
     assert not job.features.exists()
@@ -399,22 +401,22 @@ def test_an_interrupted_head_goes_on_from_its_checkpoint(job, train, tmp_path):
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests.integration.test_frozen import plan_of
 from tests.jobs import make_job
+from tests.small_networks import SMALL_HEAD
 from sweep.trainer.training import Trainer
 answers, folder = [], Path(sys.argv[1])
 features, weights = folder / "cache" / "features", Path(sys.argv[2])
-job = make_job(folder, plan=plan_of(), features=features, epochs=1, limit=150, weights=weights)
+job = make_job(folder, plan=SMALL_HEAD, features=features, epochs=1, limit=int(sys.argv[3]), weights=weights)
 trainer = Trainer(send=answers.append, is_stopped=lambda trial: False)
-for _ in range(int(sys.argv[3])):
+for _ in range(int(sys.argv[4])):
     trainer.run(job)
     print(trainer.backend, answers[-1].features_images, f"{answers[-1].validation.cross_entropy:.6f}", flush=True)
 """
 
 
-def start(folder, weights, *, times=1, **environment):
+def start(folder, weights, *, limit, times=1, **environment):
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder), str(folder / weights), str(times)],
+        [sys.executable, "-c", SCRIPT, str(folder), str(folder / weights), str(limit), str(times)],
         env=os.environ | environment,
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
@@ -431,7 +433,9 @@ def told(process):
 
 @pytest.mark.long
 def test_two_processes_compute_each_image_once_between_them(job, tmp_path):
-    (first,), (second,) = [told(process) for process in [start(tmp_path, f"{index}.npz") for index in (0, 1)]]
+    (first,), (second,) = [
+        told(process) for process in [start(tmp_path, f"{index}.npz", limit=150) for index in (0, 1)]
+    ]
     assert int(first[1]) + int(second[1]) == len(distinct(replace(job, limit=150)))
     assert first[2] == second[2]
 
@@ -439,7 +443,7 @@ def test_two_processes_compute_each_image_once_between_them(job, tmp_path):
 @pytest.mark.long
 @pytest.mark.jax
 def test_on_jax_features_are_its_own_and_found_again(job, trainer, tmp_path):
-    trainer.run(replace(job, limit=150))
-    first, again = told(start(tmp_path, "0.npz", times=2, KERAS_BACKEND="jax"))
-    assert (first[0], int(first[1])) == ("jax", len(distinct(replace(job, limit=150))))
+    trainer.run(job)
+    first, again = told(start(tmp_path, "0.npz", limit=job.limit, times=2, **ON_JAX))
+    assert (first[0], int(first[1])) == ("jax", len(distinct(job)))
     assert (int(again[1]), again[2]) == (0, first[2])

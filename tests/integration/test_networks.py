@@ -14,6 +14,7 @@ import pytest
 
 from search_spaces import BACKBONES, LayerPlan, Preprocessing, ReportedExperiment, find_space
 from search_spaces.build import build_model
+from tests.jax_process import ON_JAX
 
 SPACE = find_space("all")
 REPORTED = SPACE.reported
@@ -298,8 +299,8 @@ def test_weights_for_a_plan_without_backbone_are_refused(tmp_path):
 @pytest.mark.long
 def test_every_family_trains_and_survives_saving_on_jax():
     """The tests above once more, in a process whose Keras runs on JAX."""
-    # InceptionV3 only repeats what VGG16 shows, and takes JAX half a minute to compile.
-    chosen = "trains_an_epoch or leaves_the_backbone or (safe_mode and vgg16) or mixed_policy"
+    # What only repeats what others show is left out, for JAX compiles it for long: InceptionV3, a fourth block, colour.
+    chosen = "(trains_an_epoch and not isolated-4) or leaves_the_backbone or (safe_mode and vgg16-1) or mixed_policy"
     command = [
         sys.executable,
         "-m",
@@ -314,11 +315,11 @@ def test_every_family_trains_and_survives_saving_on_jax():
     ]
     done = subprocess.run(
         command,
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env={**os.environ, **ON_JAX},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "11 passed" in done.stdout
+    assert "9 passed" in done.stdout
