@@ -5,13 +5,16 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 from scripted_place import Place
+
+from sweep.data.dataset import DataReference, load_dataset
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 STUDY = "isolated-quick"
-TERMS = ("--family", "isolated", "--dataset", "digits", "--limit", 40, "--batch-size", 32, "--epochs", 3)
+TERMS = ("--family", "isolated", "--dataset", "digits.npz", "--limit", 40, "--batch-size", 32, "--epochs", 3)
 OPTIONS = ("--patience", 3, "--pruner", "none", "--deterministic", "--precision", "float32", "--slots", 1)
 COMMAND = ("start", *TERMS, *OPTIONS)
 CALM_TRIALS = 2
@@ -60,8 +63,11 @@ class Life:
 def life(new_lasting_place):
     """Twelve faults in one study, each met by a fit; whenever its worker is gone the same command follows."""
     calm, stormy = new_lasting_place("calm"), new_lasting_place("stormy")
+    loaded = load_dataset(DataReference(name="digits", cache_dir=calm.folder))
+    digits = {name: getattr(loaded, name) for name in ("x_train", "y_train", "x_test", "y_test")}  # loaded at once
     for place in (calm, stormy):
-        place.environment["TRAINER_MODULE"] = "faulty_fits"
+        place.environment |= {"TRAINER_MODULE": "faulty_fits", "FITS_NARROW": "1"}
+        np.savez(place.folder / "digits.npz", **digits)
     calm.run(*COMMAND, "--trials", CALM_TRIALS)
     exit_codes, output, all_gone = [], "", True
     while not exit_codes or (exit_codes[-1] != 0 and len(exit_codes) < len(EXIT_CODES)):
