@@ -14,7 +14,7 @@ def test_a_study_ends_within_its_limit_with_the_weights_of_its_best_trials(workp
     other = weights / "grouped" / "0.weights.npz"
     other.parent.mkdir(parents=True)
     other.write_bytes(bytes(10**6))
-    answer = workplace.sweep("start", *TERMS, "--trials", "5", "--max-disk", "30MB")
+    answer = workplace.sweep("start", *TERMS, "--trials", "4", "--max-disk", "30MB")
     assert answer.returncode == 0, answer.stderr
     files = [path for part in ("checkpoints", "weights") for path in (workplace.home / part).rglob("*.npz")]
     assert sum(path.stat().st_size for path in files) <= LIMIT

@@ -127,7 +127,7 @@ def test_confirmations_are_not_pruned(trained, study, terms, confirm, assert_con
 
 @pytest.mark.timeout(600)
 def test_a_full_training_goes_on_from_its_checkpoint_and_gc_keeps_that(place, study):
-    real = {"TRAINER_MODULE": "faulty_fits", "FITS_NARROW": "1"}  # it writes a checkpoint after every epoch
+    real = {"TRAINER_MODULE": "faulty_fits"}  # it writes a checkpoint after every epoch
     # Images that can be learned: the full training has as many epochs as the best one had before it.
     small = ("--family", "isolated", "--dataset", "digits", "--limit", 40, "--batch-size", 32)
     assert place.start("start", *small, "--trials", 1, "--epochs", 6, **real).wait() == 0

@@ -22,7 +22,7 @@ from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.evaluation import Predictions, project
 from sweep.trainer.training import Trainer
 from tests.jax_process import ON_JAX
-from tests.jobs import ISOLATED, make_job
+from tests.jobs import make_job
 
 
 @pytest.fixture
@@ -302,20 +302,16 @@ def test_keras_takes_the_images_in_exactly_that_order(job, train, monkeypatch):
 @pytest.mark.jax
 def test_the_same_trainer_trains_on_jax(tmp_path):
     script = f"""
-from dataclasses import replace
 from pathlib import Path
-from search_spaces import find_space
-from sweep.data.dataset import DataReference
-from sweep.messages import Job
 from sweep.trainer.training import Trainer
+from tests.jobs import make_job
+from tests.small_networks import SMALL
 answers = []
 trainer = Trainer(send=answers.append, is_stopped=lambda trial: False)
-trainer.run(Job(
-    trial=7, plan=find_space("isolated").from_dict({ISOLATED}).plan((28, 28, 1), 10),
-    data=DataReference(name="digits", cache_dir=Path({str(tmp_path)!r})), seed=43, limit=40, epochs=1, patience=5,
-    batch_size=16, precision="auto", deterministic=True, backbone_weights=None, evaluate_test=True,
-    checkpoint=Path({str(tmp_path)!r}, "7.npz"), resume_from=None, weights=Path({str(tmp_path)!r}, "weights.npz"),
-))
+job = make_job(
+    Path({str(tmp_path)!r}), plan=SMALL, epochs=1, precision="auto", deterministic=True, evaluate_test=True
+)
+trainer.run(job)
 result = answers[-1]
 print(trainer.backend, result.dtype_policy, sum(map(sum, result.test.confusion_matrix)), len(result.history))
 """
