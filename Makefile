@@ -36,8 +36,9 @@ sweep: .venv/installed
 test: .venv/installed-dev browser
 	$(BIN)/pytest -m "not long" $(PARALLEL)
 
+# Three at a time: a third of their time these wait for locks, dead hosts and stopped servers, and no core should.
 test-long: .venv/installed-dev browser
-	$(BIN)/pytest -m long --timeout 900 $(PARALLEL)
+	$(BIN)/pytest -m long --timeout 900 $(PARALLEL) -n 3
 
 # The tests look at the pages in a real browser: installed where that can be done without asking.
 browser:

@@ -1,5 +1,6 @@
 """`sweep confirm` killed, interrupted and failing: every finalist has every seed once, and no sampler draws."""
 
+import shutil
 import signal
 from collections import Counter
 
@@ -17,10 +18,18 @@ def confirm(study):
     return lambda *options, seeds=SEEDS: ("confirm", study, "--top", 2, "--seeds", seeds, "--slots", 1, *options)
 
 
-@pytest.fixture
-def trained(place, terms):
-    """A study of five trials."""
+@pytest.fixture(scope="module")
+def original(new_lasting_place, terms):
+    """A study of five trials, to be copied."""
+    place = new_lasting_place("original")
     place.run("start", *terms, "--trials", 5, "--epochs", 3)
+    return place
+
+
+@pytest.fixture
+def trained(place, original):
+    """The study of five trials in a home of the test's own."""
+    shutil.copytree(original.home, place.home)
     return place
 
 
