@@ -15,18 +15,17 @@ from sweep.trainer import training
 from sweep.trainer.batches import ShuffledBatches
 from sweep.trainer.training import Trainer
 from tests.jobs import make_job
-from tests.small_networks import SMALL
 
 
 @pytest.fixture
 def job(tmp_path):
-    return make_job(tmp_path, plan=SMALL, evaluate_test=True)
+    return make_job(tmp_path, evaluate_test=True)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """A trial as the sampler draws them, deterministic, and what came of it; not to be changed."""
-    drawn = make_job(tmp_path_factory.mktemp("drawn"), plan=SMALL, deterministic=True)
+    drawn = make_job(tmp_path_factory.mktemp("drawn"), deterministic=True)
     answers = []
     Trainer(send=answers.append, is_stopped=lambda _: False).run(drawn)
     return drawn, answers[-1]

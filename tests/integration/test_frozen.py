@@ -24,7 +24,7 @@ from sweep.trainer.training import Trainer
 from sweep.trainer.weights import read_weights
 from tests.jax_process import ON_JAX
 from tests.jobs import make_job
-from tests.small_networks import SMALL, SMALL_HEAD
+from tests.small_networks import SMALL_HEAD
 
 CONFIG = {"backbone": "vgg16", "l2": 0.001, "batch_norm": True, "dropout": 0.2}
 
@@ -226,7 +226,7 @@ def distinct(job, *, test=False):
 
 @pytest.mark.long
 def test_trials_without_a_backbone_have_no_features(job, trainer, tmp_path):
-    result = trainer.run(make_job(tmp_path, plan=SMALL, features=job.features, epochs=1))
+    result = trainer.run(make_job(tmp_path, features=job.features, epochs=1))
     assert isinstance(result, Result)
     assert (result.features_seconds, result.features_images) == (None, 0)
     assert not job.features.exists()

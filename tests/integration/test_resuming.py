@@ -20,7 +20,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def job(tmp_path):
     """Four epochs on 40 digits, by a network with dropout and batch norm."""
-    return make_job(tmp_path, plan=SMALL, epochs=4, patience=4, deterministic=True)
+    return make_job(tmp_path, epochs=4, patience=4, deterministic=True)
 
 
 @pytest.fixture

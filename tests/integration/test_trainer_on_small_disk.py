@@ -11,7 +11,6 @@ from sweep.disk_limit import DiskLimit, size_of
 from sweep.messages import Result, Resumed
 from sweep.trainer import checkpoints
 from tests.jobs import make_job as job_in
-from tests.small_networks import SMALL
 
 pytestmark = pytest.mark.long
 
@@ -22,7 +21,6 @@ def make_job(tmp_path):
 
     def make(kilobytes, **changes):
         limited = {
-            "plan": SMALL,
             "epochs": 1,
             "batch_size": 32,
             "checkpoint": tmp_path / "checkpoints" / "isolated" / "7.npz",

@@ -305,11 +305,10 @@ def test_the_same_trainer_trains_on_jax(tmp_path):
 from pathlib import Path
 from sweep.trainer.training import Trainer
 from tests.jobs import make_job
-from tests.small_networks import SMALL
 answers = []
 trainer = Trainer(send=answers.append, is_stopped=lambda trial: False)
 job = make_job(
-    Path({str(tmp_path)!r}), plan=SMALL, epochs=1, precision="auto", deterministic=True, evaluate_test=True
+    Path({str(tmp_path)!r}), epochs=1, precision="auto", deterministic=True, evaluate_test=True
 )
 trainer.run(job)
 result = answers[-1]
