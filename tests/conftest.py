@@ -1,5 +1,6 @@
 """What tests of every kind share."""
 
+import gc
 import os
 import shutil
 import signal
@@ -38,6 +39,12 @@ def _keep_to_own_cores(worker: int) -> None:
     cores = sorted(os.sched_getaffinity(0))
     own = cores[worker :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
     os.sched_setaffinity(0, own or cores)
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported for the tests out of the garbage collector's sight, as trainers do with Keras."""
+    gc.collect()
+    gc.freeze()  # every drawing and every trial collects: looking through all of Keras would be half of their time
 
 
 @pytest.fixture(scope="session")

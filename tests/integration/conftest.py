@@ -1,6 +1,5 @@
 """Real stores, and processes that work on them."""
 
-import gc
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -13,12 +12,6 @@ from storage import locate, open_store
 from sweep.messages import EpochEnd
 
 PROCESSES = 8
-
-
-def pytest_collection_finish():
-    """Take what was imported for the tests out of the garbage collector's sight, as trainers do with Keras."""
-    gc.collect()
-    gc.freeze()  # every drawing and every trial collects: looking through all of Keras would be half of their time
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,4 +1,3 @@
-import gc
 from datetime import datetime, timedelta
 
 import optuna
@@ -11,12 +10,6 @@ from sweep.messages import EpochEnd, Evaluation, Result
 from tests.identities import make_identity
 
 BEGIN = datetime(2026, 1, 1)
-
-
-def pytest_collection_finish():
-    """Take what was imported for the tests out of the garbage collector's sight, as trainers do with Keras."""
-    gc.collect()
-    gc.freeze()  # every drawing and every trial collects: looking through all of Keras would be half of their time
 
 
 @pytest.fixture
