@@ -21,8 +21,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make sweep      install, get Fashion-MNIST, train the grouped experiments as a quick look (10 minutes)"
-	@echo "make test       install and run the tests (under 10 minutes)"
-	@echo "make test-long  faults, kills and fresh environments"
+	@echo "make test       install and run the tests (about 10 minutes)"
+	@echo "make test-long  faults, kills and fresh environments (about 15 minutes)"
 	@echo "make lint       ruff, mypy, import-linter"
 	@echo "make up         PostgreSQL, a worker and the dashboard in containers; make down stops them, and keeps what they made"
 	@echo "make bench        what makes a sweep cheap, measured: an hour on two idle cores; make bench-quick 10 minutes"
