@@ -7,7 +7,6 @@ writes docs/results/reproduction.md and the trials beside it.
 """
 
 import argparse
-import importlib.util
 import os
 import shlex
 import signal
@@ -98,7 +97,7 @@ def backend() -> dict[str, str]:
     """JAX where only JAX sees the GPU; else Keras's own choice."""
     if not gpu_ids() or "KERAS_BACKEND" in os.environ or says("tensorflow.config.list_physical_devices('GPU')"):
         return {}
-    if importlib.util.find_spec("jax") is not None and says("jax.default_backend() == 'gpu'"):
+    if says("jax.default_backend() == 'gpu'"):
         return {"KERAS_BACKEND": "jax"}
     install = f"{Path(sys.executable).parent / 'pip'} install -c constraints.txt -e '.[gpu]'"
     print(
@@ -109,7 +108,7 @@ def backend() -> dict[str, str]:
 
 
 def says(expression: str) -> bool:
-    """Whether an expression of a library is true; in a process of its own, which gives the GPU back."""
+    """Whether a library is there and an expression of it true; in a process of its own, which gives the GPU back."""
     library = expression.partition(".")[0]
     command = [sys.executable, "-c", f"import sys, {library}; sys.exit(not {expression})"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
