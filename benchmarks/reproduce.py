@@ -3,7 +3,8 @@
     python benchmarks/reproduce.py [--seeds 3] [--experiments isolated-1 grouped-1] [--home sweep-data]
 
 It says first how long that takes. Cut off, the same command goes on; after every family, and with --page alone, it
-writes docs/results/reproduction.md and the trials beside it.
+writes docs/results/reproduction.csv, a line for each training, and reproduction.md from it. Lines of what this machine
+did not train stay as they are: several machines can each train a part.
 """
 
 import argparse
@@ -20,6 +21,8 @@ import optuna
 from figures import machine
 from optuna.trial import FrozenTrial, TrialState
 from reproduction import page, reproductions
+from trainings import EXPERIMENTS, gathered, read, trainings
+from trainings import write as write_table
 
 from search_spaces import find_space
 from storage import locate, open_store
@@ -32,8 +35,7 @@ from sweep.identity import read_identity
 FAMILIES = ("isolated", "pretrained", "grouped")  # the cheapest first
 TRAIN, VALIDATION = 54_000, 6_000  # images of Fashion-MNIST
 RESULTS = Path(__file__).resolve().parent.parent / "docs" / "results"
-IDS = {family: [each.id for each in find_space(family).reported] for family in FAMILIES}
-EXPERIMENTS = [name for family in FAMILIES for name in IDS[family]]
+PAGE, TABLE = RESULTS / "reproduction.md", RESULTS / "reproduction.csv"
 COMMAND = str(Path(sys.executable).parent / "sweep")  # beside this Python, which need not be on the path
 PROBE = "reproduce-probe"  # a study of a single short trial, deleted at once
 
@@ -43,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each experiment (3)")
     parser.add_argument(
-        "--experiments", nargs="+", choices=EXPERIMENTS, default=EXPERIMENTS, metavar="ID", help="(all)"
+        "--experiments", nargs="+", choices=[*EXPERIMENTS], default=[*EXPERIMENTS], metavar="ID", help="(all)"
     )
     parser.add_argument("--home", type=Path, default=Path("sweep-data"), help="where the studies are kept (sweep-data)")
     parser.add_argument("--page", action="store_true", help="train nothing, write what is there")
@@ -52,7 +54,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not arguments.page:
         environment = os.environ | backend()
-        chosen = {family: [each for each in arguments.experiments if each in IDS[family]] for family in FAMILIES}
+        chosen = {
+            family: [each for each in arguments.experiments if EXPERIMENTS[each].family == family]
+            for family in FAMILIES
+        }
         studies = {family: terms(family, each, home) for family, each in chosen.items() if each}
         families = [family for family, each in studies.items() if run(["create", *each], home, environment) == 0]
         tell_time(families, seeds, home, environment)
@@ -157,29 +162,22 @@ def seconds_ahead(family: str, seeds: int, home: Path) -> float | None:
 
 
 def write(home: Path, seeds: int) -> None:
-    """Write the page and each study's trials."""
-    found, left_out = [], []
+    """Write the page and its table, with what other machines trained."""
     with open_store(locate(None, home)) as store:
-        names = store.study_names()
-        for family in FAMILIES:
-            if family not in names:
-                why = ": ImageNet's weights could not be had" if find_space(family).uses_backbones else ""
-                left_out.append(f"The experiments of {family} were not run{why}.")
-                continue
-            confirming = confirming_name(family)
-            found += reproductions(store.load(family), store.load(confirming) if confirming in names else None)
-    order = [each.id for each in find_space("all").reported]
-    ordered = sorted(found, key=lambda each: order.index(each.reported.id))
+        names = [each for each in store.study_names() if each.removesuffix("-confirm") in FAMILIES]
+        # A family's own training goes before the confirming study's copy of it.
+        own = [each for name in sorted(names) for each in trainings(store.load(name), machine=machine())]
+    found = gathered(read(TABLE), own)
+    run_families = {EXPERIMENTS[each.experiment].family for each in found}
+    left_out = [
+        f"The experiments of {family} were not run: they need ImageNet's weights."
+        for family in FAMILIES
+        if family not in run_families and find_space(family).uses_backbones
+    ]
     commands = ["make reproduce" if seeds == 3 else f"make reproduce ARGS='--seeds {seeds}'"]
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / "reproduction.md").write_text(page(ordered, machine=machine(), commands=commands, left_out=left_out))
-    for name in names:
-        if name.removesuffix("-confirm") in FAMILIES:
-            listed = subprocess.run(
-                [COMMAND, "trials", name, "--csv", "--home", str(home)], check=True, stdout=subprocess.PIPE
-            )
-            (RESULTS / "reproduction").mkdir(exist_ok=True)
-            (RESULTS / "reproduction" / f"{name}.csv").write_bytes(listed.stdout)
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    write_table(TABLE, found)
+    PAGE.write_text(page(reproductions(found), commands=commands, left_out=left_out))
 
 
 if __name__ == "__main__":

@@ -149,17 +149,24 @@ def _cells(row: Comparison, general: Sequence[str]) -> tuple[str, ...]:
         f"{100 * reported.test_accuracy:.2f}",
         "" if accuracy is None else f"{100 * accuracy:.2f}",
         "" if row.difference is None else f"{row.difference:+.2f}",
+        *metric_pairs(row),
+        row.verdict or "no verdict",
+    )
+
+
+def metric_pairs(row: Comparison) -> tuple[str, str, str, str, str]:
+    """Loss, precision, recall, F1 and RMSE, each as `0.92→0.93`; the reported value alone where there is no other."""
+    reported, reproduced = row.reported, row.reproduced
+    return (
         _pair(reported.test_loss, None if reproduced is None else reproduced.test_loss, 3),
         _pair(reported.precision, None if reproduced is None else reproduced.precision, 2),
         _pair(reported.recall, None if reproduced is None else reproduced.recall, 2),
         _pair(reported.f1, None if reproduced is None else reproduced.f1, 2),
         _pair(reported.rmse, None if reproduced is None else reproduced.rmse, 2),
-        row.verdict or "no verdict",
     )
 
 
 def _pair(reported: float, reproduced: float | None, digits: int) -> str:
-    """`0.92→0.93`, the reported value alone where there is no other."""
     if reproduced is None:
         return f"{reported:.{digits}f}"
     # The loss of a network that was hardly trained has several digits before the point.

@@ -9,6 +9,7 @@ BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 from replaying.curves import Cost, Curve, Curves, narrow  # noqa: E402
+from trainings import Training  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +53,32 @@ def curves(make_curve):
         for number in range(18)
     ]
     return Curves(narrow(), recorded, overhead_seconds=0.5)
+
+
+@pytest.fixture
+def make_training():
+    """A training of a reported experiment."""
+
+    def make(experiment, seed, accuracy, **changes):
+        facts = {
+            "test_loss": 0.3,
+            "test_precision": 0.91,
+            "test_recall": 0.91,
+            "test_f1": 0.91,
+            "test_rmse": 1.05,
+            "val_accuracy": 0.93,
+            "best_epoch": 13,
+            "epochs_run": 18,
+            "train_seconds": 1800.0,
+            "dtype_policy": "mixed_bfloat16",
+            "device": "cpu",
+            "backend": "tensorflow",
+            "keras": "3.15.1",
+            "backend_version": "2.21.0",
+            "git_commit": "",
+            "date": "2026-11-23",
+            "machine": "2 cores",
+        }
+        return Training(experiment=experiment, seed=seed, test_accuracy=accuracy, **facts | changes)
+
+    return make
