@@ -16,7 +16,7 @@ from pathlib import Path
 
 from figures import Row, machine, table
 
-LEVERS = ("training", "slots", "precision", "overhead", "backbones", "replay", "startup")
+LEVERS = ("training", "kernels", "slots", "precision", "overhead", "backbones", "replay", "startup")
 MEASURE = """
 import json, sys
 from dataclasses import asdict

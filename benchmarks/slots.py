@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 import figures
 import networks
@@ -48,9 +49,13 @@ def train(name: str, seconds: float) -> None:
     print(images / (time.perf_counter() - began), flush=True)
 
 
-def together(name: str, *, trainers: int, seconds: float) -> float:
+def trainers_environment(trainers: int) -> dict[str, str]:
+    """What each of so many trainers that share the cores is started with."""
+    return os.environ | trainer_environment(gpu=None, threads=max(1, cpu_count() // trainers))
+
+
+def together(name: str, *, trainers: int, seconds: float, environment: Mapping[str, str]) -> float:
     """Images per second of so many trainers that share the cores."""
-    environment = os.environ | trainer_environment(gpu=None, threads=max(1, cpu_count() // trainers))
     command = [sys.executable, __file__, "--train", name, str(seconds)]
     processes = [
         subprocess.Popen(
@@ -85,7 +90,10 @@ def rows(*, quick: bool) -> list[Row]:
     cores, found = cpu_count(), []
     for name in NETWORKS:
         seconds = QUICK_SECONDS if quick else SECONDS
-        one, many = (together(name, trainers=count, seconds=seconds) for count in (1, cores))
+        one, many = (
+            together(name, trainers=count, seconds=seconds, environment=trainers_environment(count))
+            for count in (1, cores)
+        )
         found.append(
             Row(
                 lever=f"{plan_of(name).forward_macs / 1e6:.1f} MMAC, `--slots {cores}` against `--slots 1`",

@@ -14,6 +14,8 @@ OWN_GROUP = Path("/proc/self/cgroup")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 # Beginnings of the variables that options, PostgreSQL's driver and S3's take passwords and keys from.
 SECRETS = ("SWEEP_", "PG", "AWS_")
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+X86_64 = ("x86_64", "AMD64")  # as Linux and macOS, and as Windows, name it
 VERSIONED = ("sweep", "keras", "tensorflow", "jax", "optuna", "numpy")
 
 
@@ -111,12 +113,18 @@ def git_commit() -> str | None:
     return answer.stdout.strip()
 
 
-def environment_without_secrets() -> dict[str, str]:
-    """This process's variables but for those that open the store or the place of artifacts.
+def computing_environment() -> dict[str, str]:
+    """This process's variables for one that only computes: a trainer, an export, a proof.
 
-    For processes that only compute: a trainer runs a family's own code, a proof loads a stranger's model.
+    Those that open the store or the place of artifacts are left out: a trainer runs a family's own code, a proof loads
+    a stranger's model. On x86-64 TensorFlow's kernels are oneDNN's unless a person chose: by itself it takes them only
+    on processors with instructions for networks, and on others trains the report's networks at little more than half
+    the speed (docs/performance.md).
     """
-    return {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+    if platform.machine() in X86_64:  # elsewhere it was not measured
+        variables.setdefault(ONEDNN, "1")
+    return variables
 
 
 def trainer_environment(*, gpu: str | None, threads: int) -> dict[str, str]:
@@ -126,7 +134,7 @@ def trainer_environment(*, gpu: str | None, threads: int) -> dict[str, str]:
         gpu: The one GPU it may see, or None where none was found.
         threads: Processor threads it may use; they must be known before Keras is imported.
     """
-    variables = environment_without_secrets()
+    variables = computing_environment()
     variables.setdefault("KERAS_BACKEND", "tensorflow")
     variables.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if gpu is not None:

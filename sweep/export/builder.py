@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from sweep.environment import cpu_count, environment_without_secrets
+from sweep.environment import computing_environment, cpu_count
 from sweep.errors import WorldError
 from sweep.export.specification import Specification
 
@@ -79,7 +79,7 @@ def _converse(
 
 def _environment() -> dict[str, str]:
     threads = str(cpu_count())
-    return environment_without_secrets() | {
+    return computing_environment() | {
         "KERAS_BACKEND": "tensorflow",  # SavedModel is TensorFlow's
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a sweep may be at work on the same GPU

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sweep.data.dataset import NAMES, DataReference
-from sweep.environment import environment_without_secrets
+from sweep.environment import computing_environment
 from sweep.errors import WorldError
 
 PROOF_MODULE: Final = "sweep.model.proof"
@@ -198,7 +198,7 @@ def _plain(data: DataReference) -> dict[str, Any]:
 
 def _environment() -> dict[str, str]:
     """TensorFlow, for SavedModel is its own; quiet; without secrets, and without settings that change results."""
-    variables = environment_without_secrets()
+    variables = computing_environment()
     variables.pop("NVIDIA_TF32_OVERRIDE", None)
     return variables | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.environment import environment_without_secrets, trainer_environment
+from sweep.environment import computing_environment, trainer_environment
 from sweep.worker.early import seats
 
 
@@ -26,8 +26,24 @@ def placed(count):
 @pytest.mark.parametrize("name", ["SWEEP_STORAGE", "SWEEP_DASHBOARD_PASSWORD", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY"])
 def test_secrets_stay_with_the_worker(monkeypatch, name):
     monkeypatch.setenv(name, "hush")
-    assert "hush" not in environment_without_secrets().values()
+    assert "hush" not in computing_environment().values()
     assert "hush" not in trainer_environment(gpu=None, threads=1).values()
+
+
+@pytest.mark.parametrize(("chosen", "given"), [(None, "1"), ("0", "0")], ids=["by default", "unless a person chose"])
+def test_tensorflow_computes_with_onednn(monkeypatch, chosen, given):
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    assert computing_environment()["TF_ENABLE_ONEDNN_OPTS"] == given
+    assert trainer_environment(gpu=None, threads=1)["TF_ENABLE_ONEDNN_OPTS"] == given
+
+
+def test_where_onednn_was_not_measured_tensorflow_chooses(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert "TF_ENABLE_ONEDNN_OPTS" not in computing_environment()
 
 
 def test_there_is_a_trainer_for_each_gpu(gpus, cores):
