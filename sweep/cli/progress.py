@@ -68,7 +68,7 @@ def status_lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"best      {100 * best['value']:.1f} % validation accuracy, trial {best['number']}")
     lines += _difference(document["precisions"])
     if document["disk_bytes"] is not None:
-        lines.append(f"disk      {format_bytes(document['disk_bytes'])} in checkpoints and weights")
+        lines.append(f"disk      {format_bytes(document['disk_bytes'])} in checkpoints, weights and artifacts")
     if document["epochs_saved"]:
         saved = document["epochs_saved"]
         lines.append(f"saved     {saved} epoch{'' if saved == 1 else 's'} by pruning")

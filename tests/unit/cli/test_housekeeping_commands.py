@@ -317,7 +317,7 @@ def test_the_status_tells_bytes_on_disk_and_epochs_saved(sweep, files, study, ru
     write(files.weights(0), 12_300_000)
     document = read(sweep("status", STUDY, "--json"))
     assert (document["disk_bytes"], document["epochs_saved"]) == (12_300_000, 0)
-    assert "disk      12.3 MB in checkpoints and weights" in sweep("status", STUDY).out
+    assert "disk      12.3 MB in checkpoints, weights and artifacts" in sweep("status", STUDY).out
     assert "saved" not in sweep("status", STUDY).out
     study.set_user_attr("identity", study.user_attrs["identity"] | {"epochs": 20})
     for attributes in ({"epochs_run": 3}, {"epochs_run": 8}, {"epochs_run": 8, "reused_from": 1}):
