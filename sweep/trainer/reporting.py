@@ -35,7 +35,6 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
     ) -> None:
         super().__init__()
         self.history: list[EpochEnd] = []
-        self.train_seconds = 0.0
         self._job = job
         self._images = images
         self._send = send
@@ -46,6 +45,11 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
         self._last_progress = 0.0
         self._timed_images = 0
         self._timed_seconds = 0.0
+
+    @property
+    def train_seconds(self) -> float:
+        """What the epochs took, those before an interruption too."""
+        return sum(end.seconds for end in self.history)
 
     @property
     def images_per_second(self) -> float | None:
@@ -87,7 +91,6 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc] # keras ships wi
         """
         measures = {name: float(value) for name, value in (logs or {}).items()}
         seconds = time.perf_counter() - self._epoch_start
-        self.train_seconds += seconds
         if not math.isfinite(measures["loss"]):
             raise NotFiniteError(f"The loss became {measures['loss']} in epoch {epoch + 1}.")
         end = EpochEnd(

@@ -58,6 +58,14 @@ def test_an_interrupted_trial_ends_with_the_weights_of_an_uninterrupted_one(job,
         np.testing.assert_array_equal(values, after[name], err_msg=name)
 
 
+def test_the_epochs_before_an_interruption_count_as_training_time(job, retry, train):
+    began = [answer.seconds for answer in train(job, until=2) if isinstance(answer, EpochEnd)]
+    (resumed,) = [answer for answer in train(retry) if isinstance(answer, Result)]
+    assert [end.seconds for end in resumed.history[:2]] == began
+    assert resumed.train_seconds == pytest.approx(sum(end.seconds for end in resumed.history))
+    assert resumed.train_seconds > sum(began)
+
+
 def test_a_resumed_trial_writes_its_own_checkpoint_at_once_and_takes_the_place_of_the_old_one(job, retry, train):
     train(job, until=1)
     train(retry, until=2)
