@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sweep.environment import cpu_count, gpu_names, processor_name, versions
+from sweep.environment import cpu_count, gpu_names, processor_flags, processor_name, versions
 
+# Virtual machines name their processor vaguely; these decide how fast it trains. Flags of /proc/cpuinfo, best first.
+INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX512", "avx2": "AVX2", "bf16": "BF16"}
 MARKS = {True: "yes", False: "**no**", None: "-"}
 
 
@@ -48,8 +50,14 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """What the figures were measured on, with versions."""
     found = versions()
     named = ", ".join(f"{name} {found[name]}" for name in ("python", "tensorflow", "keras", "optuna") if name in found)
-    processors = f"{cpu_count()} cores of {processor_name()}"
-    return ", ".join([processors, *gpu_names(), platform.system(), named])
+    return f"{hardware()}, {named}"
+
+
+def hardware() -> str:
+    """Its processor with the best of its instructions for networks, its GPUs, and the system."""
+    flags = processor_flags()
+    best = next((f" ({name})" for flag, name in INSTRUCTIONS.items() if flag in flags), "")
+    return ", ".join([f"{cpu_count()} cores of {processor_name()}{best}", *gpu_names(), platform.system()])

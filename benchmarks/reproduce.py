@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import optuna
-from figures import machine
+from figures import hardware
 from optuna.trial import FrozenTrial, TrialState
 from reproduction import page, reproductions
 from trainings import EXPERIMENTS, gathered, read, trainings
@@ -166,7 +166,7 @@ def write(home: Path, seeds: int) -> None:
     with open_store(locate(None, home)) as store:
         names = [each for each in store.study_names() if each.removesuffix("-confirm") in FAMILIES]
         # A family's own training goes before the confirming study's copy of it.
-        own = [each for name in sorted(names) for each in trainings(store.load(name), machine=machine())]
+        own = [each for name in sorted(names) for each in trainings(store.load(name), machine=hardware())]
     found = gathered(read(TABLE), own)
     run_families = {EXPERIMENTS[each.experiment].family for each in found}
     left_out = [
