@@ -9,7 +9,7 @@ from trainings import EXPERIMENTS, Training
 
 from search_spaces import ReportedExperiment
 from sweep.baselines import TOLERANCE, Comparison, ReproducedMetrics, Verdict, judge, rank_correlation, which_was_met
-from sweep.cli.evidence import metric_pairs
+from sweep.cli.evidence import METRICS, metric_pairs
 from sweep.duration import format_duration
 from sweep.sizes import counted
 
@@ -26,11 +26,7 @@ HEADINGS = (
     "seeds: test %",
     "mean ± deviation",
     "points",
-    "loss",
-    "precision",
-    "recall",
-    "F1",
-    "RMSE",
+    *METRICS,
     "verdict",
     "epochs",
     "training",

@@ -15,18 +15,8 @@ from sweep.documents import to_json
 from sweep.identity import read_identity
 from sweep.sizes import counted
 
-HEADINGS = (
-    "experiment",
-    "reported\n%",
-    "repro-\nduced %",
-    "points",
-    "loss",
-    "precision",
-    "recall",
-    "F1",
-    "RMSE",
-    "verdict",
-)
+METRICS = ("loss", "precision", "recall", "F1", "RMSE")  # as `metric_pairs` gives them
+HEADINGS = ("experiment", "reported\n%", "repro-\nduced %", "points", *METRICS, "verdict")
 DISPENSABLE = frozenset({"precision", "recall", "F1"})  # left out of a terminal of fewer than 100 columns
 
 
@@ -155,7 +145,7 @@ def _cells(row: Comparison, general: Sequence[str]) -> tuple[str, ...]:
 
 
 def metric_pairs(row: Comparison) -> tuple[str, str, str, str, str]:
-    """Loss, precision, recall, F1 and RMSE, each as `0.92→0.93`; the reported value alone where there is no other."""
+    """One cell for each of `METRICS`: `0.92→0.93`, or the reported value alone where there is no other."""
     reported, reproduced = row.reported, row.reproduced
     return (
         _pair(reported.test_loss, None if reproduced is None else reproduced.test_loss, 3),
