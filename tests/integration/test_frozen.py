@@ -182,11 +182,14 @@ def test_a_plan_without_a_backbone_has_no_parts():
 def test_training_on_features_is_training_through_the_frozen_backbone(job, trainer):
     """The same first weights and the same order of images: every epoch's figures are the same."""
     plan = plan_of(dropout=None)  # its random numbers would be others in a network of other inputs
-    result = trainer.run(replace(job, plan=plan, epochs=3))
+    # Features of other batches differ in their last digits, which Adam's usual steps of 0.001 multiply to a thousandth.
+    slow = replace(job.training, learning_rate=1e-4)
+    result = trainer.run(replace(job, plan=plan, epochs=3, training=slow))
     images = split_of(job)
     keras.utils.set_random_seed(job.seed)
     whole = build_model(plan)
-    whole.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    adam = keras.optimizers.Adam(slow.learning_rate)
+    whole.compile(optimizer=adam, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     batches = ShuffledBatches(images.x_train, images.y_train, batch_size=job.batch_size, seed=job.seed)
     history = whole.fit(
         batches,
@@ -198,7 +201,7 @@ def test_training_on_features_is_training_through_the_frozen_backbone(job, train
     ).history
     for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
         of_head = [getattr(end, name) for end in result.history]
-        np.testing.assert_allclose(of_head, history[name], rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(of_head, history[name], rtol=1e-3, err_msg=name)
 
 
 def test_the_second_trial_finds_its_features_and_builds_no_backbone(done, found, trainer, monkeypatch):
