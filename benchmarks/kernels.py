@@ -3,7 +3,7 @@
     python benchmarks/kernels.py [--quick]
 
 TensorFlow takes oneDNN's only on processors with instructions for networks (AVX512-VNNI and later). Elsewhere, on the
-first three generations of AMD's EPYC for one, a trainer asks for them. The better of several rounds counts.
+first three generations of AMD's EPYC for one, a trainer asks for them. The best of several rounds counts.
 """
 
 import figures

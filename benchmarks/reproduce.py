@@ -21,8 +21,7 @@ import optuna
 from figures import hardware
 from optuna.trial import FrozenTrial, TrialState
 from reproduction import page, reproductions
-from trainings import EXPERIMENTS, gathered, read, trainings
-from trainings import write as write_table
+from trainings import EXPERIMENTS, gathered, read_table, trainings, write_table
 
 from search_spaces import find_space
 from storage import locate, open_store
@@ -52,6 +51,10 @@ def main() -> None:
     arguments = parser.parse_args()
     home, seeds = arguments.home, arguments.seeds
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        read_table(TABLE)  # before hours of training, not after
+    except ValueError as error:
+        sys.exit(str(error))
     if not arguments.page:
         environment = os.environ | backend()
         chosen = {
@@ -167,7 +170,7 @@ def write(home: Path, seeds: int) -> None:
         names = [each for each in store.study_names() if each.removesuffix("-confirm") in FAMILIES]
         # A family's own training goes before the confirming study's copy of it.
         own = [each for name in sorted(names) for each in trainings(store.load(name), machine=hardware())]
-    found = gathered(read(TABLE), own)
+    found = gathered(read_table(TABLE), own)
     run_families = {EXPERIMENTS[each.experiment].family for each in found}
     left_out = [
         f"The experiments of {family} were not run: they need ImageNet's weights."

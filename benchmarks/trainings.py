@@ -111,11 +111,11 @@ def gathered(earlier: Iterable[Training], own: Iterable[Training]) -> list[Train
     return sorted(found.values(), key=lambda each: (order.index(each.experiment), each.seed))
 
 
-def read(path: Path) -> list[Training]:
-    """The trainings in a file that `write` wrote; none if there is no such file.
+def read_table(path: Path) -> list[Training]:
+    """The trainings in a file that `write_table` wrote; none if there is no such file.
 
     Raises:
-        ValueError: If a column is missing or unknown, or holds no number where one is wanted.
+        ValueError: If a column is missing or unknown, an experiment is not the report's, or a number is none.
     """
     if not path.exists():
         return []
@@ -124,10 +124,21 @@ def read(path: Path) -> list[Training]:
         table = csv.DictReader(lines)
         if set(table.fieldnames or ()) != set(types):
             raise ValueError(f"{path}: expected the columns {', '.join(types)}. Received: {table.fieldnames}.")
-        return [Training(**{name: types[name](value) for name, value in row.items()}) for row in table]
+        found = []
+        for row in table:
+            try:
+                found.append(Training(**{name: types[name](value) for name, value in row.items()}))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{path}, line {table.line_num}: {error}. Mend the line, or remove it.") from error
+            if found[-1].experiment not in EXPERIMENTS:
+                raise ValueError(
+                    f"{path}, line {table.line_num}: expected an experiment of the report, such as isolated-1. "
+                    f"Received: {found[-1].experiment!r}. Mend the line, or remove it."
+                )
+    return found
 
 
-def write(path: Path, rows: Iterable[Training]) -> None:
+def write_table(path: Path, rows: Iterable[Training]) -> None:
     """One line for each training below the columns' names."""
     with path.open("w", newline="") as lines:
         table = csv.DictWriter(lines, [each.name for each in fields(Training)], lineterminator="\n")

@@ -1,9 +1,11 @@
 """Trainings of reported experiments: from studies, and from the table that several machines fill."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
-from trainings import gathered, read, trainings, write
+from trainings import gathered, read_table, trainings, write_table
 
 from search_spaces import find_space
 from sweep.identity import ATTRIBUTE
@@ -93,17 +95,30 @@ def test_the_table_is_read_as_it_was_written(tmp_path, make_training):
         make_training("isolated-1", 43, 0.1 + 0.2, machine="2 cores, one socket"),
         make_training("grouped-1", 44, 1),
     ]
-    write(path, rows)
-    assert read(path) == rows
+    write_table(path, rows)
+    assert read_table(path) == rows
     assert len(path.read_text().splitlines()) == 3
 
 
 def test_without_a_table_there_is_nothing(tmp_path):
-    assert read(tmp_path / "reproduction.csv") == []
+    assert read_table(tmp_path / "reproduction.csv") == []
 
 
 def test_a_table_of_other_columns_is_refused(tmp_path):
     path = tmp_path / "reproduction.csv"
     path.write_text("experiment,seed\nisolated-1,43\n")
     with pytest.raises(ValueError, match=r"reproduction\.csv: expected the columns experiment, seed, test_accuracy"):
-        read(path)
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [({"experiment": "isolated-11"}, "Received: 'isolated-11'"), ({"epochs_run": "many"}, "invalid literal for int")],
+    ids=["an experiment that the report does not have", "no number"],
+)
+def test_a_line_that_cannot_be_is_named(tmp_path, make_training, changes, complaint):
+    path = tmp_path / "reproduction.csv"
+    good = make_training("isolated-1", 43, 0.92)
+    write_table(path, [good, replace(good, **changes)])
+    with pytest.raises(ValueError, match=rf"reproduction\.csv, line 3: .*{complaint}.*Mend the line, or remove it\."):
+        read_table(path)
