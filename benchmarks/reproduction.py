@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from patience import section
 from trainings import EXPERIMENTS, Training
 
 from search_spaces import ReportedExperiment
@@ -110,6 +111,7 @@ def page(found: Sequence[Reproduction], *, commands: Sequence[str], left_out: It
         commands: What repeats it.
         left_out: Sentences on what could not be run at all. Default: none.
     """
+    trainings = [training for each in found for training in each.trainings]
     lines = [
         TITLE,
         "",
@@ -124,9 +126,10 @@ def page(found: Sequence[Reproduction], *, commands: Sequence[str], left_out: It
         *(f"- {each.reported.id}: {note}" for each in found for note in each.comparison.notes),
         *(f"- {sentence}" for sentence in left_out),
         "",
+        *((*section(trainings), "") if trainings else ()),
         "## Where and how",
         "",
-        *_machines(found),
+        *_machines(trainings),
         "",
         "```console",
         *(f"$ {command}" for command in commands),
@@ -135,10 +138,10 @@ def page(found: Sequence[Reproduction], *, commands: Sequence[str], left_out: It
     return "\n".join(lines) + "\n"
 
 
-def _machines(found: Sequence[Reproduction]) -> list[str]:
+def _machines(trainings: Iterable[Training]) -> list[str]:
     """One line for each machine and way of training."""
     ways: Mapping[str, list[Training]] = defaultdict(list)
-    for training in (training for each in found for training in each.trainings):
+    for training in trainings:
         ways[f"{training.machine}: {training.trained_with}"].append(training)
     if not ways:
         return ["Nothing was trained."]

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -26,7 +26,8 @@ class Training:
         test_accuracy, test_precision, test_recall, test_f1: On the test images, 0 to 1, of the best epoch in float32.
         test_loss: Cross-entropy plus the L2 penalty.
         test_rmse: Over class indices.
-        val_accuracy: By which the epoch was chosen.
+        val_accuracy: By which the epoch was chosen, measured in float32.
+        val_accuracies, val_losses: After each epoch, as training measured them.
         best_epoch: That epoch.
         epochs_run: Trained ones.
         train_seconds: What they took.
@@ -46,6 +47,8 @@ class Training:
     test_f1: float
     test_rmse: float
     val_accuracy: float
+    val_accuracies: tuple[float, ...]
+    val_losses: tuple[float, ...]
     best_epoch: int
     epochs_run: int
     train_seconds: float
@@ -93,6 +96,8 @@ def _training(trial: FrozenTrial, machine: str) -> Training:
         **named
         | {
             "experiment": attributes["baseline"],
+            "val_accuracies": tuple(attributes["history"]["val_accuracy"]),
+            "val_losses": tuple(attributes["history"]["val_loss"]),
             "keras": versions["keras"],
             "backend_version": versions[attributes["backend"]],
             "git_commit": attributes.get("git_commit") or "",
@@ -127,7 +132,7 @@ def read_table(path: Path) -> list[Training]:
         found = []
         for row in table:
             try:
-                found.append(Training(**{name: types[name](value) for name, value in row.items()}))
+                found.append(Training(**{name: _read(value, types[name]) for name, value in row.items()}))
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{path}, line {table.line_num}: {error}. Mend the line, or remove it.") from error
             if found[-1].experiment not in EXPERIMENTS:
@@ -138,9 +143,19 @@ def read_table(path: Path) -> list[Training]:
     return found
 
 
+def _read(text: str, kind: Any) -> Any:
+    """A cell's value; a curve's numbers have spaces between them."""
+    return kind(text) if isinstance(kind, type) else tuple(map(float, text.split()))
+
+
 def write_table(path: Path, rows: Iterable[Training]) -> None:
     """One line for each training below the columns' names."""
     with path.open("w", newline="") as lines:
         table = csv.DictWriter(lines, [each.name for each in fields(Training)], lineterminator="\n")
         table.writeheader()
-        table.writerows(asdict(row) for row in rows)
+        for row in rows:
+            table.writerow({name: _written(value) for name, value in asdict(row).items()})
+
+
+def _written(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -20,8 +20,9 @@ MEASURED = {
     "test_f1": 0.9195,
     "test_rmse": 1.05,
     "val_accuracy": 0.93,
-    "best_epoch": 13,
-    "epochs_run": 18,
+    "history": {"val_accuracy": [0.9, 0.93, 0.91], "val_loss": [0.4, 0.25, 0.3]},
+    "best_epoch": 2,
+    "epochs_run": 3,
     "train_seconds": 1800.5,
     "dtype_policy": "mixed_bfloat16",
     "backend": "tensorflow",
@@ -57,6 +58,7 @@ def test_a_training_is_told_as_the_trial_measured_it(make_study):
         name: value for name, value in MEASURED.items() if name.startswith("test_")
     }
     assert (found.experiment, found.seed, found.machine, found.git_commit) == ("isolated-3", 44, "2 cores", "")
+    assert (found.val_accuracies, found.val_losses) == ((0.9, 0.93, 0.91), (0.4, 0.25, 0.3))
     assert found.trained_with == "mixed_bfloat16 on a CPU, keras 3.15.1, tensorflow 2.21.0"
 
 
@@ -113,8 +115,12 @@ def test_a_table_of_other_columns_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
-    [({"experiment": "isolated-11"}, "Received: 'isolated-11'"), ({"epochs_run": "many"}, "invalid literal for int")],
-    ids=["an experiment that the report does not have", "no number"],
+    [
+        ({"experiment": "isolated-11"}, "Received: 'isolated-11'"),
+        ({"epochs_run": "many"}, "invalid literal for int"),
+        ({"val_losses": ("0.3", "low")}, "could not convert string to float: 'low'"),
+    ],
+    ids=["an experiment that the report does not have", "no number", "no number in a curve"],
 )
 def test_a_line_that_cannot_be_is_named(tmp_path, make_training, changes, complaint):
     path = tmp_path / "reproduction.csv"

@@ -62,6 +62,11 @@ def test_before_anything_is_run_the_page_says_so():
     text = written()
     assert "**None of 19 experiments was run yet.**" in text
     assert "Nothing was trained." in text
+    assert "patience" not in text
+
+
+def test_what_was_trained_is_asked_for_the_reports_patience(make_training):
+    assert "| isolated-1 | 43 | 0.229 | 1: 80.00, 0.300 |" in written(make_training("isolated-1", 43, 0.92))
 
 
 def test_where_the_report_has_two_values_it_says_which_was_met(make_training):
