@@ -21,7 +21,8 @@ def read_image(path: Path, *, size: tuple[int, int] | None = None, color: bool =
     """Read one image file the way image folders are read; of an animation, the first frame.
 
     Args:
-        path: An image of any size in one of `SUFFIXES`. A camera's rotation mark is obeyed.
+        path: An image of any size in one of `SUFFIXES`. A camera's rotation mark is obeyed; what is transparent is
+            laid on white.
         size: Height and width in pixels to resize to (bilinear); None: as it is.
         color: Three channels instead of one.
 
@@ -42,8 +43,7 @@ def read_image(path: Path, *, size: tuple[int, int] | None = None, color: bool =
                         f"{path} has more than 8 bits a channel. Expected 8-bit images. "
                         f"Received: mode {opened.mode}. Convert it to 8 bits first."
                     )
-                upright = ImageOps.exif_transpose(opened)
-                image = upright.convert("RGB" if color else "L")
+                image = _opaque(ImageOps.exif_transpose(opened)).convert("RGB" if color else "L")
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DataError(
                 f"{path} is refused: {error} Expected at most {Image.MAX_IMAGE_PIXELS} pixels. Make it smaller first."
@@ -59,6 +59,14 @@ def read_image(path: Path, *, size: tuple[int, int] | None = None, color: bool =
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     return pixels if color else pixels[..., None]
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """The picture as an exported model's `predict.py` sees it: nothing transparent, of a mode that Pillow converts."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB") if image.mode == "LAB" else image
 
 
 def target_size(height: int, width: int, image_size: int | None) -> tuple[int, int]:

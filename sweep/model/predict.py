@@ -114,7 +114,10 @@ class Classifier:
         try:
             with Image.open(source, formats=FORMATS) as opened:
                 _require_size(opened.size, name)
-                image = _flatten(ImageOps.exif_transpose(opened), name)
+                upright = ImageOps.exif_transpose(opened)
+                if (opened.format, opened.mode) == ("PPM", "I"):
+                    upright = upright.convert("I;16")  # whatever its largest value, Pillow spreads it over 16 bits
+                image = _flatten(upright, name).convert("L" if self.image_shape[2] == 1 else "RGB")
         except ImageError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -128,7 +131,7 @@ class Classifier:
         except Exception as error:
             reason = str(error) or type(error).__name__
             raise ImageError(f"{name} cannot be read as an image: {reason}. Replace it by a sound one.") from error
-        return self._fitted(self._on_background(image.convert("L" if self.image_shape[2] == 1 else "RGB")))
+        return self._fitted(self._on_background(image))
 
     def probabilities(self, images: Pixels) -> Probabilities:
         """Run the model.
@@ -280,7 +283,7 @@ def _flatten(image: Image.Image, name: str) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image
+    return image.convert("RGB") if image.mode == "LAB" else image  # which Pillow turns into RGB alone
 
 
 def _border(pixels: Pixels) -> Pixels:

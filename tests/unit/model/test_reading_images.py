@@ -3,8 +3,9 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
+from sweep.data.images import read_image
 from sweep.model.predict import ImageError, find_images
 
 
@@ -77,6 +78,25 @@ def test_sixteen_bits_of_either_byte_order_are_divided_by_257(classifier, tmp_pa
     assert np.unique(classifier.read(path)).tolist() == [30]
 
 
+@pytest.mark.parametrize("largest", [255, 1023, 65535])
+def test_a_pgm_s_largest_value_is_white(make_classifier, tmp_path, largest):
+    path = tmp_path / "deep.pgm"
+    pixels = np.full((28, 28), largest, dtype=">u2" if largest > 255 else "u1")
+    path.write_bytes(b"P5 28 28 %d\n" % largest + pixels.tobytes())
+    assert np.unique(make_classifier(background=None).read(path)).tolist() == [255]
+
+
+def test_a_lab_tiff_is_nearly_the_picture(classifier, digit, tmp_path):
+    rgb = Image.fromarray(digit).convert("RGB")
+    lab = ImageCms.profileToProfile(
+        rgb, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    path = save(tmp_path / "image.tiff", lab)
+    read = classifier.read(path)
+    np.testing.assert_array_equal(read_image(path), read)
+    assert np.abs(read[..., 0].astype(int) - digit).mean() < 4
+
+
 def test_black_and_white_has_no_grey(classifier, digit, tmp_path):
     path = save(tmp_path / "image.png", Image.fromarray(digit > 127))
     np.testing.assert_array_equal(classifier.read(path)[..., 0], np.where(digit > 127, 255, 0))
@@ -104,6 +124,25 @@ def test_transparent_pixels_are_white_and_then_the_background_is_inverted(classi
     path = save(tmp_path / "icon.png", rgba(Image.fromarray(digit), Image.fromarray(digit)))
     # Black where the digit is, white around it: inverted, that is the digit.
     np.testing.assert_array_equal(classifier.read(path)[..., 0], digit)
+
+
+@pytest.fixture(params=["RGBA", "LA", "P"])
+def see_through(request, tmp_path):
+    """A light square on transparent black, in a file."""
+    grey, alpha = (Image.new("L", (28, 28), 0) for _ in range(2))
+    for image, value in ((grey, 200), (alpha, 255)):
+        image.paste(value, (8, 8, 20, 20))
+    if request.param == "P":
+        image = grey.convert("P")
+        return save(tmp_path / "icon.png", image, transparency=image.getpixel((0, 0)))
+    image = Image.merge("LA", (grey, alpha)) if request.param == "LA" else rgba(grey, alpha)
+    return save(tmp_path / "icon.png", image)
+
+
+def test_what_is_transparent_is_white_where_folders_are_read_for_training_too(make_classifier, see_through):
+    trained_on = read_image(see_through)
+    assert trained_on[0, 0] == 255
+    np.testing.assert_array_equal(make_classifier(background=None).read(see_through), trained_on)
 
 
 def test_a_transparent_palette_entry_is_white(make_classifier, digit, tmp_path):
