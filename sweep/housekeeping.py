@@ -18,11 +18,9 @@ from sweep.disk_limit import size_of
 from sweep.errors import WorldError
 from sweep.feature_files import drafts_left, features_folder, network_of, remove_unused, unused
 from sweep.identity import read_identity
-from sweep.standing import End, standing_of
+from sweep.standing import standing_of
 from sweep.trial_files import TrialFiles, remove, study_folders
 from sweep.worker.liveness import is_dead, marks_folder
-
-ENDED = frozenset({End.TRIALS, End.UNTIL, End.EXHAUSTED, End.FAILURES})  # the other ends are those of a run
 
 
 class Why(StrEnum):
@@ -128,7 +126,7 @@ def _backbones_needed(studies: Iterable[optuna.Study]) -> set[str]:
     needed: set[str] = set()
     for study in studies:
         identity = read_identity(study)
-        if identity is None or standing_of(study).ended in ENDED:
+        if identity is None or standing_of(study).is_over:
             continue
         try:
             needed |= set(identity.search_space.uses_backbones)

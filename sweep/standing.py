@@ -34,6 +34,9 @@ class End(StrEnum):
     FAILURES = "failures"
 
 
+OF_A_RUN = frozenset({End.TIMEOUT, End.STOPPED})  # ends of a run, which only its record tells; the others are rules
+
+
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """Trials by state, the best, and why the study ended, if it did.
@@ -55,6 +58,11 @@ class Standing:
     def finished(self) -> int:
         """Trials that count towards the budget."""
         return self.complete + self.pruned
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a rule ended the study, not only a run on it."""
+        return self.ended is not None and self.ended not in OF_A_RUN
 
 
 def standing(trials: "Sequence[FrozenTrial]", budget: Budget, attributes: Mapping[str, Any]) -> Standing:
@@ -106,9 +114,10 @@ def _ended(now: Standing, tally: Tally, budget: Budget, attributes: Mapping[str,
     if CONFIRMS in attributes and now.waiting == now.running == 0:  # nothing is drawn in it
         return End.EXHAUSTED
     last = max((key for key in attributes if key.startswith(RUN_PREFIX)), default=None)
-    if last is not None and attributes[last]["event"] == "ended" and now.running == 0:
-        return End(attributes[last]["reason"])
-    return None
+    if last is None or attributes[last]["event"] != "ended" or now.running > 0:
+        return None
+    reason = End(attributes[last]["reason"])
+    return reason if reason in OF_A_RUN else None  # of the others' rules none holds any more
 
 
 def counted_failures(trials: "Sequence[FrozenTrial]") -> int:

@@ -94,9 +94,13 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
         if standing_of(study).ended is End.FAILURES:
             notes.print("Its failures ended it; `sweep start` takes it up again.")
             return 0
-        record_begin(study, "join")
         deadline = running_deadline(study)
-        ends = None if deadline is None else time.monotonic() + deadline - store.now()
+        left = None if deadline is None else deadline - store.now()
+        if left is not None and left <= 0:
+            notes.print("The time of its last run (--timeout) is over; `sweep start` gives it another.")
+            return 0
+        record_begin(study, "join")
+        ends = None if left is None else time.monotonic() + left
         return _told(store, prepared, work_on(prepared, store, study, work, place, estimator, ends), place)
 
 

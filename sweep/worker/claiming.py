@@ -100,7 +100,7 @@ def claim(
         past.look(trials)
         tally = replace(past.tally(), states=dict.fromkeys(STATES, 0) | glance.states)
         now = standing_by(tally, budget, attributes_of_study)
-        if now.ended not in (None, End.TIMEOUT, End.STOPPED):  # these two belong to earlier runs
+        if now.ended is not None and now.is_over:
             return Ended(reason=now.ended)
         if now.finished + now.running >= budget.trials:
             return Wait()

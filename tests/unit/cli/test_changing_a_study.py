@@ -6,6 +6,9 @@ import time
 import numpy as np
 import pytest
 
+from storage import locate, open_store
+from sweep.runs import record_begin
+
 STUDY = "isolated-quick"
 TINY = ("--family", "isolated", "--dataset", "digits", "--limit", "40", "--epochs", "1")
 START = ("start", *TINY, "--timeout", "1s")
@@ -221,3 +224,13 @@ def test_a_name_with_odd_characters_is_taken_everywhere_or_refused(sweep, workpl
     assert len(json.loads(sweep("trials", name, "--json").out)) == 11
     assert name in sweep("status", name).out
     assert sweep("delete", name, "--yes").code == 0
+
+
+def test_joining_after_the_time_of_the_run_is_over_trains_nothing_and_says_so(sweep, created):
+    with open_store(locate(None, created), write=True) as store:
+        record_begin(store.load(STUDY), "start", deadline=store.now() - 1)
+    outcome = sweep("join", STUDY)
+    assert outcome.code == 0
+    assert "The time of its last run (--timeout) is over; `sweep start` gives it another." in outcome.err
+    assert {trial["state"] for trial in json.loads(sweep("trials", STUDY, "--json").out)} == {"WAITING"}
+    assert json.loads(sweep("status", STUDY, "--json").out)["hosts"] == []

@@ -209,5 +209,17 @@ def test_a_later_start_or_join_supersedes_a_run_s_end(end, event):
     assert end(DONE, records=[begun("start"), ended("timeout"), begun(event)]) is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "rules"),
+    [("failures", {"max_failures": 4}), ("trials", {"trials": 2}), ("until", {"until": 0.9})],
+)
+def test_a_rule_that_was_changed_takes_up_the_study_that_it_had_ended(end, reason, rules):
+    trials = [CRASHED] * 3 if reason == "failures" else [DONE]
+    earlier = {"failures": {"max_failures": 3}, "trials": {"trials": 1}, "until": {"until": 0.5}}[reason]
+    records = [begun("start"), ended(reason)]
+    assert end(*trials, records=records, **earlier) is End(reason)
+    assert end(*trials, records=records, **rules) is None
+
+
 def test_a_rule_that_holds_outweighs_a_run_s_end(end):
     assert end(DONE, records=[begun("start"), ended("stopped")], trials=1) is End.TRIALS
