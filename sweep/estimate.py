@@ -9,7 +9,7 @@ import optuna
 
 from search_spaces import SearchSpace
 from search_spaces.plan import LayerPlan
-from sweep.affordable import bounds_of, within_limits
+from sweep.affordable import bounds_of, plan_of, within_limits
 from sweep.identity import Identity
 from sweep.messages import Result
 from sweep.samplers import BoundedSampler
@@ -128,19 +128,24 @@ class Estimator:
 
 
 def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:
-    """Networks whose mean cost stands for the space: a few drawn from it at random, the same ones every time."""
+    """Networks whose mean cost stands for the space: a few drawn from it at random, the same ones every time.
+
+    Of those drawn, what has no network on the study's images is left out: its trials cost nothing.
+    """
     bounds = bounds_of(space, identity)
     sampler = optuna.samplers.RandomSampler(seed=0) if bounds is None else BoundedSampler(bounds, seed=0)
     study = optuna.create_study(sampler=sampler)
     drawn = [space.suggest(study.ask()) for _ in range(DRAWN_PLANS)]
-    return [configuration.plan(identity.image_shape, len(identity.labels)) for configuration in drawn]
+    plans = (plan_of(configuration, identity.image_shape, len(identity.labels)) for configuration in drawn)
+    return [plan for plan in plans if plan is not None]
 
 
 def study_seconds(estimator: Estimator, space: SearchSpace, identity: Identity, counts: Counts) -> float | None:
     """Seconds the trials that are still wanted take at most, one after the other; None before a speed is known."""
     shape, classes = identity.image_shape, len(identity.labels)
     within = within_limits(space.experiments, space, identity)
-    plans = {each.id: space.from_dict(each.configuration).plan(shape, classes) for each in within}
+    made = {each.id: plan_of(space.from_dict(each.configuration), shape, classes) for each in within}
+    plans = {name: plan for name, plan in made.items() if plan is not None}
     ahead = [plans[name] for name in counts.enqueued if name in plans][: counts.wanted]
     seconds = 0.0
     drawn = typical_plans(space, identity)

@@ -1,9 +1,20 @@
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
-from search_spaces import find_space
+from search_spaces import (
+    Choice,
+    Configuration,
+    ConfigurationError,
+    Dense,
+    Flatten,
+    LayerPlan,
+    SearchSpace,
+    find_space,
+    parameter,
+)
 from sweep.estimate import TRIAL_SECONDS, Counts, Estimator, study_seconds, typical_plans
 
 
@@ -109,6 +120,33 @@ def test_first_trials_are_counted_with_their_own_cost(path, make_identity):
 
 def test_typical_networks_are_the_same_every_time(space, make_identity):
     assert typical_plans(space, make_identity()) == typical_plans(find_space("isolated"), make_identity())
+
+
+@dataclass(frozen=True, kw_only=True)
+class NarrowOnly(Configuration):
+    """A family that has a network for narrow images alone where it is wide."""
+
+    family: ClassVar[str] = "narrow-only"
+
+    width: int = parameter(Choice(4, 8))
+
+    def plan(self, image_shape, classes):
+        if self.width > 4 and image_shape[0] > 8:
+            raise ConfigurationError("too wide")
+        layers = (Flatten(), Dense(units=self.width), Dense(units=classes, activation="softmax"))
+        return LayerPlan(image_shape=image_shape, classes=classes, layers=layers)
+
+
+def test_what_has_no_network_on_such_images_does_not_keep_others_from_being_estimated(path, make_identity):
+    space = SearchSpace(name="narrow-only", families=(NarrowOnly,))
+    narrow = NarrowOnly(width=4).plan((28, 28, 1), 2)
+    assert set(typical_plans(space, make_identity())) == {narrow}
+    estimator = Estimator(path, family="narrow-only", precision="auto")
+    counts = Counts(wanted=5, enqueued=(), done=frozenset(), train=900, validation=300)
+    assert study_seconds(estimator, space, make_identity(), counts) is None
+    estimator.learn(narrow, images_per_second=100.0)
+    of_trial = estimator.trial_seconds(narrow, make_identity(), train=900, validation=300)
+    assert study_seconds(estimator, space, make_identity(), counts) == pytest.approx(5 * of_trial)
 
 
 @pytest.fixture
