@@ -9,7 +9,7 @@ from rich.table import Table
 from storage import Store
 from sweep.cli.options import Means, Place, Work
 from sweep.cli.place import reading_store, take_place, tell_place, writing_store
-from sweep.cli.running import check, exit_code, work_on
+from sweep.cli.running import check, disk_limit, exit_code, work_on
 from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, epochs_of, find_full, is_full_model_of, train_full
 from sweep.confirming.pairs import (
@@ -132,6 +132,7 @@ def _train_full(
             checkpoint=checkpoint,
             resume_from=resume_from,
             weights=weights,
+            disk_limit=disk_limit(work, place),
             features=features_folder(place.home, store.location),
             full=True,
             training=training_of(configuration),

@@ -88,7 +88,7 @@ def work_on(
         files=TrialFiles.of(place.home, study, store.location),
         confirmed=None if confirmed is None else _files_of_confirmed(store, confirmed, place),
         features=features_folder(place.home, store.location),
-        disk_limit=None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk),
+        disk_limit=disk_limit(work, place),
         logs=place.home / "logs",
         marks=marks_folder(place.home, store.location),
     )
@@ -105,6 +105,11 @@ def work_on(
     )
     with _metrics(work, prepared.name, place), display:
         return Worker(assignment, observer=display, estimator=estimator, early=early).run()
+
+
+def disk_limit(work: Work, place: Place) -> DiskLimit | None:
+    """What checkpoints, weights and features of this host's home may take; None: any room there is."""
+    return None if work.max_disk is None else DiskLimit(home=place.home.absolute(), bytes=work.max_disk)
 
 
 @contextmanager

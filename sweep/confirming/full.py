@@ -23,6 +23,7 @@ from sweep.trial_files import TrialFiles
 from sweep.worker.ledger import measures
 from sweep.worker.once import train_once
 
+FLOAT32_BYTES = 4
 PREFIX = "full."  # of study attributes, one for each full model
 FILENAME = "full.weights.npz"
 ORDER = 0  # among the study's artifacts
@@ -91,7 +92,7 @@ def train_full(
         note: Says one line.
 
     Raises:
-        WorldError: If the training fails.
+        WorldError: If --max-disk has no room for the model, or the training fails.
         StoppedBySignalError: If it was told to stop; the same call goes on.
     """
     weights, checkpoint = files.named_weights("full"), files.named_checkpoint("full")
@@ -99,6 +100,11 @@ def train_full(
     if checkpoint.exists():
         checkpoint.replace(before)
     job = make_job(weights, checkpoint, before if before.exists() else None)
+    if job.disk_limit is not None:
+        try:  # before what may take hours, not after
+            job.disk_limit.refuse_what_does_not_fit(weights, FLOAT32_BYTES * job.plan.parameters, going=())
+        except OSError as error:
+            raise WorldError(f"There is no room for the full model: {error}. Raise --max-disk.") from error
     result = train_once(job, logs=logs, note=note)
     if not isinstance(result, FullResult):
         raise TypeError(f"Expected the result of a full training. Received: {type(result).__name__}")

@@ -156,3 +156,12 @@ def test_the_full_model_is_what_is_exported_and_it_proves_its_score(life, shared
     card = (folder / "MODEL_CARD.md").read_text()
     assert "Training and validation images were trained on together" in card
     assert "unrecorded" not in card
+
+
+def test_max_disk_holds_for_the_full_model_too_and_is_said_before_it_is_trained(shared_workplace):
+    """A network of more than 1 MB, whose only seed is taken over: the full training alone meets the limit."""
+    shared_workplace.sweep("start", "--study", "narrow", *TERMS, "--epochs", 1, "--trials", 1)
+    answer = shared_workplace.sweep("confirm", "narrow", "--seeds", 1, "--full", "--max-disk", "1MB")
+    assert answer.returncode == 1
+    assert "--max-disk 1.0 MB leaves" in answer.stderr
+    assert "full  epoch" not in answer.stderr
