@@ -14,7 +14,10 @@ from storage.errors import StorageError
 from storage.location import Location
 
 CONNECT_SECONDS = 8  # an unreachable server is reported within ten seconds
-SERVER_CONNECTION = {"connect_timeout": CONNECT_SECONDS, "application_name": "sweep"}
+# A database that vanishes without a word is noticed within a minute, not after the quarter of an hour for which Linux
+# repeats what was not answered: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+VANISHED = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+SERVER_CONNECTION = {"connect_timeout": CONNECT_SECONDS, "application_name": "sweep"} | VANISHED
 BUSY_SECONDS = 60  # how long a writer waits for another one on SQLite
 
 INSUFFICIENT_PRIVILEGE = "42501"  # https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -188,7 +188,7 @@ def reference_of(folder: Path, *, dataset: str | None, data_dir: Path | None, ca
 
 def _plain(data: DataReference) -> dict[str, Any]:
     """The reference as JSON, with paths that do not depend on the working directory."""
-    name = str(Path(data.name).resolve()) if data.name not in NAMES else data.name
+    name = data.name if data.name in NAMES else str(Path(data.name).expanduser().resolve())
     paths = {
         key: None if path is None else str(path.resolve())
         for key, path in (("data_dir", data.data_dir), ("cache_dir", data.cache_dir))

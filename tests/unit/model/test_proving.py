@@ -51,10 +51,23 @@ def test_a_draft_without_a_manifest_is_proved_too(folder):
     assert complaints(folder) == ""
 
 
-def test_other_data_is_no_proof(exported, tmp_path):
+@pytest.fixture
+def others(tmp_path):
+    """A data set that nothing was trained on."""
     arrays = {"x": np.zeros((40, 28, 28), np.uint8), "y": np.arange(40) % 10}
-    np.savez(tmp_path / "other.npz", **{f"{key}_{part}": arrays[key] for key in "xy" for part in ("train", "test")})
-    other = DataReference(name=str(tmp_path / "other.npz"), cache_dir=tmp_path)
+    path = tmp_path / "other.npz"
+    np.savez(path, **{f"{key}_{part}": arrays[key] for key in "xy" for part in ("train", "test")})
+    return path
+
+
+def test_a_data_set_below_the_home_directory_is_found_there(exported, others, monkeypatch):
+    monkeypatch.setenv("HOME", str(others.parent))
+    proof = prove(exported, data=DataReference(name="~/other.npz", cache_dir=others.parent))
+    assert "are others" in (proof.not_repeated or "")
+
+
+def test_other_data_is_no_proof(exported, others, tmp_path):
+    other = DataReference(name=str(others), cache_dir=tmp_path)
     proof = prove_folder(exported, data=other, data_required=False)
     assert (proof["score"], proof["problems"]) == (None, [])
     assert "are others. Expected SHA-256" in proof["not_repeated"]
