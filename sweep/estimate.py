@@ -1,7 +1,9 @@
 """How long a study will take on this machine, from the speed last measured here."""
 
 import json
-import os
+import logging
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,8 @@ FORWARD_SHARE = 1 / 3  # a forward pass costs a third of a training step: forwar
 DRAWN_PLANS = 8
 HEAD, FROZEN = "/head", "/frozen"  # kinds of speeds, beside that of whole networks
 TRIAL_SECONDS = 4.0  # building and tracing a network, measured on two cores
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +90,7 @@ class Estimator:
             self._rates[self._key + kind] = images_per_second * macs
 
     def remember(self, plan: LayerPlan, result: Result) -> None:
-        """Keep the speeds of a finished trial for later runs."""
+        """Keep the speeds of a finished trial for later runs; where that fails, this one knows them all the same."""
         kind, macs = _trained(plan)
         measured = {}
         if result.images_per_second:
@@ -95,10 +99,7 @@ class Estimator:
             measured[self._key + FROZEN] = result.features_images * plan.frozen_macs / result.features_seconds
         if measured:
             self._rates |= measured
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._path.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(_read(self._path) | measured, indent=1, sort_keys=True))
-            draft.replace(self._path)
+            self._keep(measured)
 
     def trial_seconds(self, plan: LayerPlan, identity: Identity, *, train: int, validation: int) -> float | None:
         """Seconds one trial takes at most, if it trains all its epochs; None before a speed is known.
@@ -125,6 +126,19 @@ class Estimator:
             images: Images, one that is computed in two precisions twice.
         """
         return images * plan.frozen_macs / self.frozen_macs_per_second if self.frozen_macs_per_second else 0.0
+
+    def _keep(self, measured: dict[str, float]) -> None:
+        # In containers that share a home every worker may be process 1.
+        draft = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(json.dumps(_read(self._path) | measured, indent=1, sort_keys=True))
+            draft.replace(self._path)
+        except OSError as error:  # a full disk, a folder of somebody else's: no trial is lost for it
+            log.warning("the speed of a trial was not kept: %s", error)
+        finally:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def typical_plans(space: SearchSpace, identity: Identity) -> list[LayerPlan]:

@@ -172,15 +172,23 @@ def remove(paths: Iterable[Path]) -> int:
 
     Returns:
         Bytes freed.
+
+    Raises:
+        OSError: If one cannot be removed; the others are gone then.
     """
-    freed = 0
+    freed, problem = 0, None
     for path in paths:
         try:
             size = path.stat().st_size
             path.unlink()
         except FileNotFoundError:
             continue
+        except OSError as error:
+            problem = problem or error
+            continue
         freed += size
+    if problem is not None:
+        raise problem
     return freed
 
 

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -169,9 +171,10 @@ class Finishing:
         """Remove what the last trials left, and artifacts that died with a worker before any trial had them."""
 
         def sweep() -> None:
-            orphans = self._on.files.artifacts.orphans(self._on.study)
-            remove(orphans)
-            self._errands.remove(orphans)
+            with _what_cannot_go_stays():
+                orphans = self._on.files.artifacts.orphans(self._on.study)
+                self._errands.remove(orphans)
+                remove(orphans)
 
         self._queue_tidying(is_last=True)
         self._call(sweep, lambda _: None)
@@ -189,11 +192,15 @@ class Finishing:
             What else had to go to keep within the disk's limit, or None.
         """
         on = self._on
-        remove(on.files.surplus(self._read_trials, keep=read_budget(on.study).keep))
+        with _what_cannot_go_stays():
+            remove(on.files.surplus(self._read_trials, keep=read_budget(on.study).keep))
         if on.disk_limit is None:
             return None
-        expendable = on.files.expendable(on.study)
-        removed = on.disk_limit.enforce(expendable)
+        expendable: dict[Path, str] = {}
+        removed: list[Path] = []
+        with _what_cannot_go_stays():
+            expendable = on.files.expendable(on.study)
+            removed = on.disk_limit.enforce(expendable)
         if not removed:
             return None
         names = ", ".join(expendable[path] for path in removed)
@@ -203,3 +210,12 @@ class Finishing:
         self._errands.tidy()
         if text is not None:
             self._note(text)
+
+
+@contextmanager
+def _what_cannot_go_stays() -> Iterator[None]:
+    """Go on where a file cannot be removed: it costs room, and no trial. `sweep gc` finds it."""
+    try:
+        yield
+    except OSError as error:  # somebody else's file, a file system that may only be read now
+        log.warning("not removed: %s", error)

@@ -1,4 +1,6 @@
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -77,6 +79,39 @@ def test_speeds_that_others_kept_meanwhile_stay(estimator, path, plan, make_resu
 def test_a_trial_without_a_speed_is_not_kept(estimator, path, plan, make_result):
     estimator.remember(plan, make_result(images_per_second=None))
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "hinder",
+    [
+        pytest.param(lambda path: path.parent.write_text(""), id="a file in the folder's place"),
+        pytest.param(lambda path: path.mkdir(parents=True), id="a folder in the file's place"),
+    ],
+)
+def test_a_speed_that_cannot_be_kept_is_known_to_this_run_and_stops_nothing(
+    estimator, path, plan, make_result, tmp_path, caplog, hinder
+):
+    hinder(path)
+    estimator.remember(plan, make_result(images_per_second=50.0))
+    assert estimator.macs_per_second == 50.0 * plan.forward_macs
+    assert "the speed of a trial was not kept" in caplog.text
+    assert {each.name for each in tmp_path.rglob("*")} <= {"cache", "rates.json"}
+
+
+def test_workers_of_one_home_and_one_process_number_keep_their_speeds_at_once(path, plan, make_result, caplog):
+    """As in containers, where each worker is process 1."""
+    together = threading.Barrier(4)
+
+    def remember(family):
+        estimator = Estimator(path, family=family, precision="auto")
+        together.wait()
+        for _ in range(100):
+            estimator.remember(plan, make_result(images_per_second=50.0))
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(remember, "abcd"))
+    assert caplog.text == ""
+    assert [each.name for each in path.parent.iterdir()] == ["rates.json"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", '{"isolated/auto": "fast"}'])

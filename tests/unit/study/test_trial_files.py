@@ -206,6 +206,14 @@ def test_what_is_gone_already_frees_nothing(tmp_path):
     assert not there.exists()
 
 
+def test_what_cannot_be_removed_is_told_when_all_else_is_gone(tmp_path):
+    (tmp_path / "a").mkdir()
+    there = write(tmp_path / "b")
+    with pytest.raises(OSError, match=str(tmp_path / "a")):
+        remove([tmp_path / "a", there])
+    assert not there.exists()
+
+
 def test_a_study_is_measured_and_deleted_with_both_its_folders_and_no_other(files, tmp_path):
     write(files.checkpoint(0), 3)
     write(files.weights(0), 4)

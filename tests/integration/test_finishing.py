@@ -1,0 +1,95 @@
+"""The end of a trial, on real stores and real files: what cannot be tidied up or told costs no trial."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from storage.engines import without_optuna_warnings
+from sweep.trial_files import TrialFiles
+from sweep.worker.calls import Calls
+from sweep.worker.copies import Copies
+from sweep.worker.errands import Errands
+from sweep.worker.finishing import Finishing
+from sweep.worker.outage import Outage, Threads
+from tests.leavings import ask_and_end, write
+
+
+@pytest.fixture
+def files(tmp_path, location):
+    return TrialFiles(tmp_path, "isolated", location)
+
+
+@pytest.fixture
+def read_trials(store, study):
+    """Reads the study's trials; what a test has put into `meanwhile` happens before."""
+
+    def read():
+        for each in read.meanwhile:
+            each()
+        return store.read_trials(study)
+
+    read.meanwhile = []
+    return read
+
+
+@pytest.fixture
+def run_trial(study):
+    """A trial that runs, or ended with a value or a state; its number."""
+
+    def run(ending=None):
+        with without_optuna_warnings():
+            return ask_and_end(study, ending)
+
+    return run
+
+
+@pytest.fixture
+def finishing(store, study, files, read_trials):
+    """Ends trials, without a place that is shared; every call runs where it is queued."""
+    on = SimpleNamespace(store=store, study=study, files=files, disk_limit=None)
+    threads = Threads(calls=Calls(), outage=Outage(None, lambda: None), wake=lambda: None, leave_by=lambda: math.inf)
+
+    def call(asked, handle):
+        handle(asked())
+
+    return Finishing(
+        on,
+        call=call,
+        copies=Copies(None, threads, note=pytest.fail),
+        errands=Errands(on, threads),
+        draw=call,
+        show=lambda *_: None,
+        read_trials=read_trials,
+        note=pytest.fail,
+    )
+
+
+def test_a_file_that_cannot_be_removed_is_left_and_the_others_go(finishing, files, run_trial, read_trials, caplog):
+    first, second = (write(files.checkpoint(run_trial("FAIL"))) for _ in range(2))
+
+    def stand_in_the_way():  # a folder is what root cannot unlink either
+        first.unlink()
+        first.mkdir()
+
+    read_trials.meanwhile.append(stand_in_the_way)
+    finishing.sweep_up()
+    assert first.is_dir()
+    assert not second.exists()
+    assert "not removed" in caplog.text
+    assert str(first) in caplog.text
+
+
+def test_an_artifact_that_cannot_be_removed_is_left_and_the_others_go(finishing, files, run_trial, caplog):
+    number = run_trial("FAIL")
+    first, second = sorted(
+        files.artifacts.path(files.artifacts.write(number, order, "a.png", "image/png", b"a").artifact_id)
+        for order in (0, 1)
+    )
+    first.unlink()
+    first.mkdir()
+    finishing.sweep_up()
+    assert first.is_dir()
+    assert not second.exists()
+    assert "not removed" in caplog.text
+    assert str(first) in caplog.text
