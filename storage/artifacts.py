@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OURS = re.compile(r"[0-9a-f]{2}-(?P<study>[0-9a-f]{8})-[0-9a-f]{6,}-[0-9a-f]{12}")
 NO_TRIAL = 0xFFFFFF  # in the place of a trial's number
 PREFIX = "artifacts:"  # of the system attributes in which Optuna and its dashboard look for records
+UNDER_WAY = "artifact_under_way"  # a study's system attribute: the id of its own artifact that was last begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,15 +68,20 @@ class Artifacts:
         Raises:
             OSError: If it cannot be written.
         """
-        artifact_id = f"{order:02x}-{self._study}-{number:06x}-{uuid.uuid4().hex[:12]}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # As Optuna's file system store does it, which takes a quarter of a second to import, and boto3 with it.
-        self.path(artifact_id).write_bytes(content)
-        return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
+        return self._write(self._new_id(number, order), filename, mimetype, content)
 
-    def write_of_study(self, order: int, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
-        """Likewise for a file of the study itself, which has it once `record_of_study` was called."""
-        return self.write(NO_TRIAL, order, filename, mimetype, content)
+    def write_of_study(
+        self, study: "optuna.Study", order: int, filename: str, mimetype: str, content: bytes
+    ) -> ArtifactRecord:
+        """Likewise for a file of the study itself, which has it once `record_of_study` was called.
+
+        The caller holds the study's lock until then: one is under way at a time, and is no orphan before the next is.
+        """
+        artifact_id = self._new_id(NO_TRIAL, order)
+        # Before there is a file. The lock alone would not do: it is held while a place takes the copy, and whoever
+        # looks for orphans, a worker that leaves among them, would have to wait for that.
+        study._storage.set_study_system_attr(study._study_id, UNDER_WAY, artifact_id)
+        return self._write(artifact_id, filename, mimetype, content)
 
     def path(self, artifact_id: str) -> Path:
         """The file of an artifact."""
@@ -93,7 +99,7 @@ class Artifacts:
         return [record for record in records_of(trial) if not self.path(record.artifact_id).is_file()]
 
     def orphans(self, study: "optuna.Study") -> list[Path]:
-        """Files of the study that no finished trial has; a running trial's may get their record yet."""
+        """Files of the study that nobody has; a running trial's may get their record yet."""
         # Listed before the trials are read: what a trial claimed meanwhile writes is not in the list.
         paths = sorted(self._folder.glob(f"*-{self._study}-*"))
         names = unrecorded(study, [path.name for path in paths])
@@ -108,6 +114,15 @@ class Artifacts:
         """Remove every file of the study."""
         for path in self._folder.glob(f"*-{self._study}-*"):
             path.unlink(missing_ok=True)
+
+    def _new_id(self, number: int, order: int) -> str:
+        return f"{order:02x}-{self._study}-{number:06x}-{uuid.uuid4().hex[:12]}"
+
+    def _write(self, artifact_id: str, filename: str, mimetype: str, content: bytes) -> ArtifactRecord:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # As Optuna's file system store does it, which takes a quarter of a second to import, and boto3 with it.
+        self.path(artifact_id).write_bytes(content)
+        return ArtifactRecord(artifact_id=artifact_id, filename=filename, mimetype=mimetype)
 
 
 def artifacts_folder(home: Path, location: Location) -> Path:
@@ -129,7 +144,7 @@ def of_gone_studies(paths: Iterable[Path], study_names: Iterable[str]) -> list[P
 
 
 def unrecorded(study: "optuna.Study", names: Iterable[str]) -> set[str]:
-    """Those of a study's artifacts that no finished trial, and not the study, has; a running trial may get them yet.
+    """Those of a study's artifacts that nobody has or may get yet: no finished or running trial, and not the study.
 
     Args:
         study: The study.
@@ -137,7 +152,11 @@ def unrecorded(study: "optuna.Study", names: Iterable[str]) -> set[str]:
     """
     trials = study.get_trials(deepcopy=False)
     known = {record.artifact_id for trial in trials for record in records_of(trial)}
-    known |= {record.artifact_id for record in records_of_study(study)}
+    # Read once: what is under way in one answer may be recorded, and another one under way, in the next.
+    of_study = study._storage.get_study_system_attrs(study._study_id)
+    known |= {record.artifact_id for record in _records(of_study)}
+    if UNDER_WAY in of_study:
+        known.add(of_study[UNDER_WAY])
     running = {f"{trial.number:06x}" for trial in trials if not trial.state.is_finished()}
     return {name for name in names if name not in known and name.split("-")[2] not in running}
 

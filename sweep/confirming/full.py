@@ -118,8 +118,9 @@ def train_full(
         "epochs": job.epochs,
         "measured": measures("test_", result.test) | _facts(result, job.plan),
     }
-    with store.lock(study.study_name):  # so that nobody takes the file for one that a dead worker left
-        record = files.artifacts.write_of_study(ORDER, FILENAME, "application/octet-stream", weights.read_bytes())
+    content = weights.read_bytes()
+    with store.lock(study.study_name):  # one file of the study is under way at a time
+        record = files.artifacts.write_of_study(study, ORDER, FILENAME, "application/octet-stream", content)
         if files.shared is not None:
             try:
                 files.shared.copy(files.artifacts.path(record.artifact_id))

@@ -93,3 +93,9 @@ def test_an_artifact_that_cannot_be_removed_is_left_and_the_others_go(finishing,
     assert not second.exists()
     assert "not removed" in caplog.text
     assert str(first) in caplog.text
+
+
+def test_a_worker_that_leaves_does_not_take_a_full_model_that_is_about_to_be_recorded(finishing, files, study):
+    written = files.artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"hours of training")
+    finishing.sweep_up()
+    assert files.artifacts.path(written.artifact_id).read_bytes() == b"hours of training"

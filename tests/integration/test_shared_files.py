@@ -115,11 +115,12 @@ def test_artifacts_that_no_finished_trial_has_are_orphans_there_too(homes, study
     ended, running = study.ask(), study.ask()
     recorded, orphan = (first.artifacts.write(ended.number, order, "a.png", "image/png", b"four") for order in (0, 1))
     coming = first.artifacts.write(running.number, 0, "a.png", "image/png", b"four")
-    own = first.artifacts.write_of_study(0, "full.npz", "application/octet-stream", b"four")
+    own = first.artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"four")
     record(ended, [recorded])
     record_of_study(study, own)
+    under_way = first.artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"four")
     study.tell(ended, 0.5)
-    for each in (recorded, orphan, coming, own):
+    for each in (recorded, orphan, coming, own, under_way):
         first.shared.copy(first.artifacts.path(each.artifact_id))
     first.shared.copy(write(first.artifacts.path("a picture that somebody put there")))
     assert second.shared.orphans(study) == {f"artifacts/{orphan.artifact_id}": 4}

@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.artifacts import get_all_artifact_meta
 
-from storage.artifacts import Artifacts, record, record_of_study, records_of, records_of_study
+from storage.artifacts import Artifacts, record, record_of_study, records_of, records_of_study, unrecorded
 
 
 @pytest.fixture
@@ -73,7 +73,9 @@ def test_a_file_without_a_record_is_an_orphan_once_its_trial_ended(study, artifa
 
 def test_a_study_has_artifacts_of_its_own_that_optuna_s_tools_find(study, artifacts):
     trial = study.ask()
-    written = [artifacts.write_of_study(order, f"{order}.npz", "application/octet-stream", b"w") for order in (1, 0)]
+    written = [
+        artifacts.write_of_study(study, order, f"{order}.npz", "application/octet-stream", b"w") for order in (1, 0)
+    ]
     for each in written:
         record_of_study(study, each)
     assert [each.filename for each in records_of_study(study)] == ["0.npz", "1.npz"]
@@ -82,14 +84,34 @@ def test_a_study_has_artifacts_of_its_own_that_optuna_s_tools_find(study, artifa
     assert records_of(frozen(study, trial)) == []
 
 
-def test_an_artifact_of_a_study_is_an_orphan_until_it_is_recorded(study, artifacts):
+def test_an_artifact_of_a_study_is_no_orphan_while_it_is_on_its_way(study, artifacts):
     study.ask()  # a running trial's files are no orphans; these are no trial's
-    written = artifacts.write_of_study(0, "full.npz", "application/octet-stream", b"w")
-    assert artifacts.orphans(study) == [artifacts.path(written.artifact_id)]
+    written = artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"w")
+    assert records_of_study(study) == []
+    assert artifacts.orphans(study) == []
     record_of_study(study, written)
     assert artifacts.orphans(study) == []
     artifacts.delete()
     assert not artifacts.path(written.artifact_id).exists()
+
+
+def test_an_artifact_of_a_study_that_was_given_up_is_an_orphan_once_another_one_is_on_its_way(study, artifacts):
+    given_up, recorded = (
+        artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"w") for _ in range(2)
+    )
+    assert artifacts.orphans(study) == [artifacts.path(given_up.artifact_id)]
+    record_of_study(study, recorded)
+    assert artifacts.orphans(study) == [artifacts.path(given_up.artifact_id)]
+
+
+def test_a_study_knows_of_its_artifact_before_there_is_a_file(study, artifacts, tmp_path):
+    """Who lists files and then asks the study finds none that it does not know."""
+    (tmp_path / "artifacts").write_text("in the way")
+    with pytest.raises(OSError, match="artifacts"):
+        artifacts.write_of_study(study, 0, "full.npz", "application/octet-stream", b"w")
+    known = study._storage.get_study_system_attrs(study._study_id)["artifact_under_way"]
+    assert not artifacts.path(known).exists()
+    assert unrecorded(study, [known]) == set()
 
 
 def test_each_study_measures_and_deletes_its_own_files_only(tmp_path, artifacts):
