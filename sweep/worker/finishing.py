@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from storage.artifacts import ArtifactRecord, record
+from storage.artifacts import ArtifactRecord, record, records_of
 from sweep import evidence, showcase
 from sweep.budget import read_budget
 from sweep.sizes import format_bytes
@@ -138,9 +139,8 @@ class Finishing:
             def end() -> Any:
                 try:
                     record(work.trial, found)
-                except UpdateFinishedTrialError:  # it was given up meanwhile
-                    artifacts.remove(found)
-                    self._errands.remove(paths)
+                except UpdateFinishedTrialError:
+                    self._remove_untaken(work.trial, found)
                     raise
                 return write()
 
@@ -178,6 +178,17 @@ class Finishing:
 
         self._queue_tidying(is_last=True)
         self._call(sweep, lambda _: None)
+
+    def _remove_untaken(self, trial: optuna.Trial, written: Sequence[ArtifactRecord]) -> None:
+        """Remove those of the files of a trial that has ended which it does not have.
+
+        It was given up meanwhile, or this is the second time: the store took its end, and broke off before it said so.
+        """
+        taken = records_of(trial.storage.get_trial(trial._trial_id))
+        untaken = [each for each in written if each not in taken]
+        self._errands.remove([self._on.files.artifacts.path(each.artifact_id) for each in untaken])
+        with _what_cannot_go_stays():
+            self._on.files.artifacts.remove(untaken)
 
     def _queue_tidying(self, *, is_last: bool) -> None:
         if not is_last and self._on.disk_limit is None and time.monotonic() < self._tidy_after:
