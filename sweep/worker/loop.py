@@ -70,6 +70,7 @@ class Worker:
         self._look_after = 0.0  # monotonic seconds
         self._deaths_before_ready = 0
         self._calls = Calls()
+        self._shows = Calls()  # of the study's page, apart: it keeps nobody, and nothing is lost with it
         self._past = Past()  # for the store thread alone
         self._waking = Waking(leave=self._kill_trainers)
 
@@ -96,8 +97,8 @@ class Worker:
             call=self._call,
             copies=self._copies,
             errands=self._errands,
-            draw=functools.partial(self._aside, self._drawing),
-            show=functools.partial(self._aside, self._showing),
+            draw=lambda call, handle: self._calls.add(self._drawing.submit(call), handle),
+            show=lambda call, handle: self._shows.add(self._showing.submit(call), handle),
             read_trials=lambda: self._on.store.read_trials(self._on.study),
             note=self._observer.note,
         )
@@ -136,7 +137,7 @@ class Worker:
         self._errands.catch_up()
         while self._end is None or self._is_busy():
             self._wait()
-            self._calls.settle()
+            self._settle()
             self._watch_clock()
             if self._end is None:
                 self._look_for_stops()
@@ -151,19 +152,30 @@ class Worker:
 
     def _tell(self, end: RunEnd) -> bool:
         """Record why this worker leaves; False if the store did not take it in time."""
+        told = False
+
+        def recorded(_: None) -> None:
+            nonlocal told
+            told = True
+            self._finishing.refresh()
+
         self._finishing.sweep_up()
-        self._call(lambda: record_end(self._on.study, end.reason), lambda _: self._finishing.refresh())
-        while self._calls and time.monotonic() < self._leave_by:
+        self._call(lambda: record_end(self._on.study, end.reason), recorded)
+        while (self._calls or self._shows) and time.monotonic() < self._leave_by:
             self._wait()
-            self._calls.settle()
+            self._settle()
             self._watch_clock()
-        return not self._calls
+        return told
 
     def _is_busy(self) -> bool:
         busy = bool(self._calls) or any(slot.work is not None for slot in self._slots)
         return busy and time.monotonic() < self._leave_by
 
     # Waiting
+
+    def _settle(self) -> None:
+        self._calls.settle()
+        self._shows.settle()
 
     def _wait(self) -> None:
         by_connection = {slot.trainer.connection: slot for slot in self._slots if not slot.trainer.connection.closed}
@@ -283,6 +295,3 @@ class Worker:
 
     def _call(self, call: Callable[[], Any], handle: Callable[[Any], None] = lambda _: None) -> None:
         self._calls.add(self._books.submit(call), handle)
-
-    def _aside(self, lane: Lane, call: Callable[[], Any], handle: Callable[[Any], None]) -> None:
-        self._calls.add(lane.submit(call), handle)

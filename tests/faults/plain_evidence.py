@@ -10,13 +10,13 @@ from sweep.messages import HISTORY_COLUMNS, EpochEnd, Result
 BLANK = b"not drawn"
 
 
-def draw_nothing(*, seconds: float) -> None:
-    """Let this process draw no figure, and take so many seconds for it."""
+def draw_nothing(*, seconds: float, page_seconds: float | None = None) -> None:
+    """Let this process draw no figure, and take so many seconds for it, and others for the study's page if given."""
     evidence.prepare = lambda: None
     evidence.draw_ahead = lambda subject: None
     evidence.of_complete = _in(seconds, _of_complete)
     evidence.of_cut = _in(seconds, _of_cut)
-    showcase.refresh = _in(seconds, lambda *_: None)
+    showcase.refresh = _in(seconds if page_seconds is None else page_seconds, lambda *_: None)
 
 
 def _in(seconds: float, make: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ Variables say what is wrong this time:
 - TRAINER_MODULE: the trainer, a module of this folder. Default: scripted_trainer.
 - FAULT_AT: the call on the store at which this process kills itself; see fatal_calls.py. Default: none.
 - FAULT_DRAWING: seconds that the figures of a trial, or of the study, would take. Default: 0.
+- FAULT_PAGE: seconds that those of the study would take. Default: FAULT_DRAWING.
 - FAULT_CLOCK: seconds by which this process's clock is ahead; behind if negative. Default: 0.
 - FAULT_HOST: what this host is called. Default: its name.
 """
@@ -34,7 +35,8 @@ def main() -> None:
         from fatal_calls import kill_at
 
         kill_at(os.environ["FAULT_AT"])
-    draw_nothing(seconds=float(os.environ.get("FAULT_DRAWING", "0")))
+    drawing = os.environ.get("FAULT_DRAWING", "0")
+    draw_nothing(seconds=float(drawing), page_seconds=float(os.environ.get("FAULT_PAGE", drawing)))
     trainer_process.TRAINER_MODULE = os.environ.get("TRAINER_MODULE", "scripted_trainer")
     command.run()
 

@@ -24,3 +24,12 @@ def test_a_killed_worker_had_no_more_than_two_results_that_were_not_told(place, 
     assert [trial["state"] for trial in place.trials()[:5]] == ["COMPLETE"] * 5
     place.run(*command)
     assert_whole(place.trials(), 11)
+
+
+def test_a_run_that_ended_well_says_so_however_long_the_study_s_page_takes(place, terms, study):
+    """On a store that is slow, for one: the page reads all of it."""
+    worker = place.start("start", *terms, "--trials", 2, "--slots", 1, FAULT_PAGE="60")
+    assert worker.wait(45) == 0, worker.text()
+    assert "does not answer" not in worker.text()
+    assert place.json("status", study)["ended"] == "trials"
+    assert not any((place.home / "workers").iterdir()), "a mark was left, as by a worker that had to leave trials"
