@@ -18,6 +18,12 @@ SILENCE = {
     "sqlite": "(julianday('now') - julianday(trial_heartbeats.heartbeat)) * 86400.0",
     "postgresql": "extract(epoch FROM LOCALTIMESTAMP - trial_heartbeats.heartbeat)",
 }
+# Seconds between a trial's beginning and its end by the clocks of the hosts that wrote them: one host's, unless another
+# one gave the trial up.
+LASTED = {
+    "sqlite": "(julianday(trials.datetime_complete) - julianday(trials.datetime_start)) * 86400.0",
+    "postgresql": "extract(epoch FROM trials.datetime_complete - trials.datetime_start)",
+}
 HEARTBEATS = "JOIN trial_heartbeats ON trial_heartbeats.trial_id = trials.trial_id"
 
 
@@ -28,8 +34,7 @@ def read_operation(ask: Ask, *, dialect: str) -> Operation:
         ask: Runs a SELECT with the study as `:study`, and with other values by name.
         dialect: The database, as SQLAlchemy calls it.
     """
-    silence = SILENCE[dialect]
-    return Operation(hosts=working_hosts(_running(ask, silence)), queue=_queue(ask), pace=_pace(ask, silence))
+    return Operation(hosts=working_hosts(_running(ask, SILENCE[dialect])), queue=_queue(ask), pace=_pace(ask, dialect))
 
 
 def _running(ask: Ask, silence: str) -> list[RunningWork]:
@@ -63,9 +68,16 @@ def _queue(ask: Ask) -> dict[str, int]:
     return {row.kind: row.trials for row in rows}
 
 
-def _pace(ask: Ask, silence: str) -> Pace | None:
+def _pace(ask: Ask, dialect: str) -> Pace | None:
+    silence, lasted = SILENCE[dialect], LASTED[dialect]
+    # A trial has one heartbeat, its last: how long it lasted comes on top of that. A clock that is behind takes nothing
+    # off; what counts twice, from the last heartbeat to the end, is seconds where the trial's own worker ended it.
+    # One that runs counts with its silence alone: when it began is told by the clock of its host, and not by this one.
     ((longest,),) = ask(
-        f"SELECT max({silence}) AS silence FROM trials {HEARTBEATS} WHERE trials.study_id = :study"  # noqa: S608
+        f"""
+        SELECT max({silence} + CASE WHEN {lasted} > 0 THEN {lasted} ELSE 0 END) AS age FROM trials {HEARTBEATS}
+        WHERE trials.study_id = :study
+        """  # noqa: S608
     )
     if longest is None:
         return None

@@ -151,7 +151,7 @@ class Pace:
 
     Attributes:
         finished: Complete and pruned trials of that time; those that reuse an earlier result are left out.
-        seconds: The time until now: an hour, or since the study's first trial began.
+        seconds: The time until now: an hour, or since the first of the trials that have ended began.
     """
 
     finished: int

@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from optuna.storages._rdb.models import TrialHeartbeatModel, TrialModel
 from optuna.trial import TrialState, create_trial
+from sqlalchemy import create_engine, select, update
 
 from storage.counting import open_counts
 from storage.engines import without_optuna_warnings
@@ -40,6 +43,26 @@ def begin(store, study):
         return trial
 
     return claim
+
+
+@pytest.fixture
+def turn_back(location):
+    """Let a finished trial have begun, been heard of last and ended so many seconds earlier."""
+
+    def earlier(trial, *, began, beat, ended):
+        engine = create_engine(location.url)
+        with engine.begin() as connection:
+            for column, seconds in (
+                (TrialModel._datetime_start_utc, began),
+                (TrialHeartbeatModel.heartbeat, beat),
+                (TrialModel._datetime_complete_utc, ended),
+            ):
+                row = column.class_.trial_id == trial._trial_id
+                then = connection.execute(select(column).where(row)).scalar_one() - timedelta(seconds=seconds)
+                connection.execute(update(column.class_).where(row).values({column.key: then}))
+        engine.dispose()
+
+    return earlier
 
 
 def wait(study, **attributes):
@@ -105,13 +128,26 @@ def test_the_pace_counts_what_ended_within_the_hour(operation, begin, study, fal
     assert operation().pace == Pace(finished=2, seconds=3600)
 
 
-def test_the_pace_of_a_young_study_is_taken_since_its_first_trial(operation, begin, study, fall_silent):
+@pytest.mark.parametrize("ended", [0, 600])
+def test_the_pace_of_a_young_study_is_taken_since_its_first_trial_began(operation, begin, study, turn_back, ended):
+    """Not since that trial was heard of last: heartbeats go on while it trains."""
     first = begin()
-    fall_silent(first, 600)
     study.tell(first, 0.5)
+    turn_back(first, began=3000, beat=ended, ended=ended)
+    study.tell(begin(), 0.6)
     pace = operation().pace
-    assert pace.finished == 1
-    assert 600 <= pace.seconds < 630
+    assert pace.finished == 2
+    assert 3000 <= pace.seconds < 3030
+
+
+def test_a_trial_that_ended_before_it_began_as_clocks_say_is_as_old_as_its_last_heartbeat(
+    operation, begin, study, turn_back
+):
+    """It was given up by a host whose clock is behind."""
+    lost = begin()
+    study.tell(lost, state=TrialState.FAIL)
+    turn_back(lost, began=0, beat=600, ended=5000)
+    assert 600 <= operation().pace.seconds < 630
 
 
 def test_the_status_is_one_json_document_with_all_of_it(location, begin):
