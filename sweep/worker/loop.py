@@ -159,8 +159,8 @@ class Worker:
             told = True
             self._finishing.refresh()
 
+        self._call(lambda: record_end(self._on.study, end.reason), recorded)  # first: tidying may take long
         self._finishing.sweep_up()
-        self._call(lambda: record_end(self._on.study, end.reason), recorded)
         while (self._calls or self._shows) and time.monotonic() < self._leave_by:
             self._wait()
             self._settle()
