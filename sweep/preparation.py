@@ -200,9 +200,23 @@ def prepare(request: Request, store: Store, *, cache: Path) -> Prepared:
 
 
 def prepare_to_join(
-    name: str, store: Store, *, cache: Path, data_dir: Path | None = None, weights: str | None = None
+    name: str,
+    store: Store,
+    *,
+    cache: Path,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    weights: str | None = None,
 ) -> Prepared:
     """Prepare to work on a study that exists, on its own terms, with this host's data and weights.
+
+    Args:
+        name: The study.
+        store: Holds it.
+        cache: Folder for downloads.
+        dataset: Where its images are now. Default: where they were when it was made.
+        data_dir: Folder with Fashion-MNIST's files. Default: the usual places.
+        weights: Where backbones' weights are. Default: as the study has them.
 
     Raises:
         UnknownStudyError: If it does not exist.
@@ -211,7 +225,8 @@ def prepare_to_join(
     stored = read_identity(store.load(name))
     if stored is None:
         raise UsageError(f"Study '{name}' was not made by sweep.")
-    return prepare(Request(family=stored.family, study=name, data_dir=data_dir, weights=weights), store, cache=cache)
+    request = Request(family=stored.family, study=name, dataset=dataset, data_dir=data_dir, weights=weights)
+    return prepare(request, store, cache=cache)
 
 
 def known(name: str, names: Collection[str], what: str) -> str:

@@ -44,7 +44,12 @@ def confirm(
         study = store.load(name)
         finalists = choose_finalists(study, top=top, baselines=baselines)
         prepared = prepare_to_join(
-            name, store, cache=place.home / "cache", data_dir=means.data_dir, weights=means.weights
+            name,
+            store,
+            cache=place.home / "cache",
+            dataset=means.dataset,
+            data_dir=means.data_dir,
+            weights=means.weights,
         )
         pairs = pairs_of(finalists, prepared.identity, seeds=seeds)
         missing = missing_pairs(find_confirming(store, name), pairs)

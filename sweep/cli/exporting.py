@@ -67,6 +67,7 @@ def export(
         force=force,
         retrain=retrain,
         home=place.home,
+        dataset=means.dataset,
         data_dir=means.data_dir,
         weights=means.weights,
     )

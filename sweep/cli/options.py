@@ -85,8 +85,16 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """What this host works with; nothing of it belongs to the study."""
+    """What this host works with; where it lies does not belong to the study, only what the images are."""
 
+    dataset: Annotated[
+        str | None,
+        option(
+            "--dataset",
+            "fashion-mnist, digits, an .npz file or a folder of class folders; default: as the study has it, or "
+            "fashion-mnist. Of a study's images their new place, if they were moved.",
+        ),
+    ] = None
     data_dir: Annotated[
         Path | None, option("--data-dir", "Folder with Fashion-MNIST's four files; only there is looked.")
     ] = None
@@ -154,10 +162,6 @@ class Terms:
     experiment: Annotated[
         list[str] | None,
         option("--experiment", "Reported experiment to train, as isolated-6; may be repeated; default: all."),
-    ] = None
-    dataset: Annotated[
-        str | None,
-        option("--dataset", "fashion-mnist (default), digits, an .npz file or a folder of class folders."),
     ] = None
     image_size: Annotated[int | None, option("--image-size", "Resize images to this side in pixels.")] = None
     color: Annotated[bool | None, option("--color/--grey", "Three channels, or one (default).")] = None

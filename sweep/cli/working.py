@@ -82,7 +82,12 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
     _await_study(name, place)
     with writing_store(place) as store:
         prepared = prepare_to_join(
-            name, store, cache=place.home / "cache", data_dir=means.data_dir, weights=means.weights
+            name,
+            store,
+            cache=place.home / "cache",
+            dataset=means.dataset,
+            data_dir=means.data_dir,
+            weights=means.weights,
         )
         study = store.load(name)
         take_place(study, store, place)
@@ -134,6 +139,7 @@ def _request(terms: Terms, means: Means) -> Request:
         **values,
         without=tuple(without) if without else None,
         experiments=tuple(experiments) if experiments else None,
+        dataset=means.dataset,
         data_dir=means.data_dir,
         weights=means.weights,
     )

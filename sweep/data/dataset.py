@@ -141,10 +141,12 @@ def _read(reference: DataReference, *, download: bool, sources: Sources | None) 
 def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name.lower(), NAMES, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
+    place = Path(name).expanduser().absolute() if name else "of that path"  # a study's may be relative, made elsewhere
     return (
-        f"No data set named {name!r}, and no file or folder of that path.{hint} --dataset takes "
+        f"No data set named {name!r}, and no file or folder {place}.{hint} --dataset takes "
         f"{' or '.join(repr(known) for known in NAMES)}, the path of an .npz file with the arrays "
-        "x_train, y_train, x_test and y_test, or the path of a folder with one folder of images per class."
+        "x_train, y_train, x_test and y_test, or the path of a folder with one folder of images per class. Of a "
+        "study whose images were moved, it takes their new place."
     )
 
 

@@ -54,7 +54,10 @@ def read_npz(path: Path) -> SourceData:
 
 def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
-        raise DataError(f"No file {path}. Expected an .npz file. Check the path given to --dataset.")
+        raise DataError(
+            f"No file {path.absolute()}. Expected an .npz file. Check the path given to --dataset; of a study whose "
+            "images were moved, it takes their new place."
+        )
     try:
         with path.open("rb") as file:
             if not zipfile.is_zipfile(file):

@@ -19,9 +19,10 @@ import tensorflow as tf
 
 from search_spaces import find_space
 from search_spaces.build import build_model
-from sweep.data.dataset import DataReference, Dataset, load_dataset
+from sweep.data.dataset import DataReference
 from sweep.data.split import split_dataset
 from sweep.errors import UsageError, WorldError
+from sweep.export.data import load_same
 from sweep.export.formats import write_keras, write_litert, write_onnx, write_proof, write_saved_model
 from sweep.export.measures import Measured, refuse_other_figures
 from sweep.export.preprocessing import preprocessing_document
@@ -54,7 +55,14 @@ def build(wanted: Specification, say: Say) -> dict[str, Any]:
         WorldError: If data or weights do not fit, or the network is not the one that was measured.
     """
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    dataset = _dataset(wanted)
+    reference = DataReference(
+        name=wanted.dataset,
+        data_dir=wanted.data_dir,
+        cache_dir=wanted.cache_dir,
+        image_size=wanted.image_size,
+        color=wanted.color,
+    )
+    dataset = load_same(reference, sha256=wanted.dataset_sha256, labels=wanted.labels)
     split = split_dataset(dataset, seed=wanted.seed, limit=wanted.limit)
     say(f"{dataset.name} found: {dataset.source}")
     model = rebuild(wanted)
@@ -78,26 +86,6 @@ def build(wanted: Specification, say: Say) -> dict[str, Any]:
         "preprocessing": preprocessing_document(split.x_train, dataset.name),
         "source": dataset.source,
     }
-
-
-def _dataset(wanted: Specification) -> Dataset:
-    dataset = load_dataset(
-        DataReference(
-            name=wanted.dataset,
-            data_dir=wanted.data_dir,
-            cache_dir=wanted.cache_dir,
-            image_size=wanted.image_size,
-            color=wanted.color,
-        )
-    )
-    if dataset.sha256 != wanted.dataset_sha256 or list(dataset.labels) != list(wanted.labels):
-        what = "images" if dataset.sha256 != wanted.dataset_sha256 else "class names"
-        raise WorldError(
-            f"The data set {wanted.dataset} now has other {what} than the study was made with. Expected SHA-256 "
-            f"{wanted.dataset_sha256[:12]}… and the classes {', '.join(wanted.labels)}. Received: "
-            f"{dataset.sha256[:12]}… and {', '.join(dataset.labels)}, from {dataset.source}. Bring the old ones back."
-        )
-    return dataset
 
 
 def rebuild(wanted: Specification) -> keras.Model:

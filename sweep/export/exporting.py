@@ -16,6 +16,7 @@ from sweep.environment import gpu_ids, host_name
 from sweep.errors import UsageError, WorldError
 from sweep.export.builder import run_builder
 from sweep.export.candidate import Candidate
+from sweep.export.data import load_same, moved
 from sweep.export.documents import write_documents, write_terms
 from sweep.export.folder import draft_of, put_into_place
 from sweep.export.measures import Measured, measured_by_trial
@@ -35,6 +36,7 @@ class Request:
         force: Whether an exported model there is replaced.
         retrain: Whether a model without weights is trained again.
         home: The home.
+        dataset: Where the study's images are now; None: where they were when it was made.
         data_dir: Folder with Fashion-MNIST's files, or None for the usual places.
         weights: Where backbones' weights are; None: as the study has them.
     """
@@ -44,6 +46,7 @@ class Request:
     force: bool
     retrain: bool
     home: Path
+    dataset: str | None
     data_dir: Path | None
     weights: str | None
 
@@ -75,12 +78,15 @@ def export_model(
     Raises:
         WorldError: If it cannot be built, or what was built is not what the study measured; nothing is left then.
     """
+    candidate = moved(candidate, request.dataset)
     data = _data(candidate, request)
     backbone = _backbone_weights(candidate, request)
     known = _known(candidate)
     before: dict[str, Measured] | None = None
     with draft_of(request.out) as draft, draft_of(request.out.with_name(f"{request.out.name}.training")) as training:
         if not candidate.weights.is_file():
+            # The builder says it too, but only once all was trained.
+            load_same(data, sha256=candidate.identity.dataset_sha256, labels=candidate.identity.labels)
             note("training it again: its weights were not kept")
             before = known
             candidate, known = _train_again(candidate, data, backbone, training, note)

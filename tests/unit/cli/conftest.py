@@ -79,11 +79,12 @@ def one_complete(created: Path) -> Path:
     """The same after the first experiment was trained."""
     # Closed at once: SQLite writes its log into the file when the last connection goes.
     with open_store(locate(None, created), write=True) as store:
-        _complete_one(store.load(STUDY))
+        complete_one(store.load(STUDY))
     return created
 
 
-def _complete_one(study: optuna.Study) -> None:
+def complete_one(study: optuna.Study) -> None:
+    """Have the first waiting trial of a study of `isolated` be complete, without training it."""
     with without_optuna_warnings():
         trial = study.ask()
     configuration = find_space("isolated").suggest(trial)
