@@ -11,7 +11,7 @@ from sweep.failures import FailureKind
 from sweep.identity import read_identity
 from sweep.standing import CONFIRMS
 
-_NAMES = ("baseline", "first_trial")  # the attributes that name a trial's experiment
+EXPERIMENT_NAMES = ("baseline", "first_trial")  # the attributes that name a trial's experiment
 MAX_INTERRUPTIONS = 20  # a trial that is cut so often is not the machines' fault
 # What a retry keeps of its history.
 CARRIED = (
@@ -45,7 +45,7 @@ def enqueue_experiments(study: optuna.Study, space: SearchSpace, chosen: Collect
     """
     if CONFIRMS in study.user_attrs:
         return 0  # it has what it confirms, and no queue of its own
-    known = {trial.user_attrs.get(name) for trial in study.get_trials(deepcopy=False) for name in _NAMES}
+    known = {trial.user_attrs.get(name) for trial in study.get_trials(deepcopy=False) for name in EXPERIMENT_NAMES}
     identity = read_identity(study)
     within = space.experiments if identity is None else within_limits(space.experiments, space, identity)
     missing = [each for each in within if each.id not in known and (chosen is None or each.id in chosen)]

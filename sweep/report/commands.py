@@ -3,10 +3,12 @@
 import shlex
 from collections.abc import Mapping
 
+from sweep.affordable import within_limits
 from sweep.budget import Budget
 from sweep.duration import format_duration
 from sweep.limits import NetworkLimits
 from sweep.preparation import SEED
+from sweep.queueing import EXPERIMENT_NAMES
 from sweep.recipe import RECIPES
 from sweep.report.facts import StudyFacts
 from sweep.titles import format_value
@@ -38,6 +40,8 @@ def start_command(study: StudyFacts) -> str:
     words = ["sweep", "start", "--family", identity.family]
     for family in identity.without:
         words += ["--without", family]
+    for experiment in _chosen(study):
+        words += ["--experiment", experiment]
     for option, value in options.items():
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
@@ -51,6 +55,16 @@ def _different(values: object, defaults: Mapping[str, object]) -> dict[str, obje
         for name, default in defaults.items()
         if name != "name" and getattr(values, name) != default
     }
+
+
+def _chosen(study: StudyFacts) -> list[str]:
+    """The reported experiments and first trials that were asked for; none where the family's all came by themselves."""
+    if study.space is None:
+        return []
+    within = within_limits(study.space.experiments, study.space, study.identity)
+    known = {trial.attributes.get(name) for trial in study.trials for name in EXPERIMENT_NAMES}
+    chosen = [each.id for each in within if each.id in known]
+    return [] if len(chosen) == len(within) else chosen
 
 
 def _precision(study: StudyFacts) -> object:

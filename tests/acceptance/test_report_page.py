@@ -168,25 +168,34 @@ def test_a_folder_that_cannot_be_written_is_named(place):
     assert "Choose another --out." in answer.stderr
 
 
-def test_the_command_on_the_page_makes_the_same_study_again(workplace):
+@pytest.mark.parametrize("chosen", [(), ("isolated-6", "isolated-2")], ids=["all experiments", "some"])
+def test_the_command_on_the_page_makes_the_same_study_again(workplace, chosen):
     odd = {
         "--study": "an odd one", "--dataset": "digits", "--limit": 40, "--epochs": 7, "--patience": 3,
         "--batch-size": 16, "--sampler": "random", "--pruner": "halving", "--image-size": 30, "--seed": 7,
         "--trials": 5, "--until": 0.875, "--trial-timeout": "1h30m", "--max-failures": 4, "--keep": 1,
     }  # fmt: skip
     options = [str(part) for pair in odd.items() for part in pair]
+    options += [part for name in chosen for part in ("--experiment", name)]
     assert workplace.sweep("create", "--family", "isolated", *options, "--color").returncode == 0
     page = workplace.sweep("report", "an odd one", "--out", "-", "--format", "md").stdout
     (line,) = re.findall(r"^\$ (sweep start .*)$", page, flags=re.MULTILINE)
     _, _, *again = shlex.split(line)
     assert workplace.sweep("create", *again, "--home", "elsewhere").returncode == 0
-    first = _terms(workplace.json("status", "an odd one"))
-    assert first == _terms(workplace.json("status", "an odd one", "--home", "elsewhere"))
+    other = ("an odd one", "--home", "elsewhere")
+    assert _terms(workplace.json("status", "an odd one")) == _terms(workplace.json("status", *other))
+    queue = _queue(workplace.json("trials", "an odd one"))
+    assert queue == _queue(workplace.json("trials", *other))
+    assert len(queue) == (len(chosen) or 10)
 
 
 def _terms(status: dict[str, Any]) -> str:
     rules = ("identity", "trials_wanted", "until", "trial_timeout", "max_failures", "max_retries")
     return json.dumps({name: status[name] for name in rules}, sort_keys=True)
+
+
+def _queue(trials: list[dict[str, Any]]) -> list[Any]:
+    return [(trial["state"], trial["baseline"], trial["params"]) for trial in trials]
 
 
 def test_several_studies_stand_on_one_page_even_those_that_wait(copy_of_known_experiments, browser):
