@@ -1,5 +1,6 @@
 """What the dashboard shows of a study as a whole: its note, short notes of trials that ended badly, two plots."""
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ def study_note(
 ) -> str:
     """What is swept, how far it is, what became of the reported experiments, and how to take the best along."""
     name, budget = study.study_name, read_budget(study)
+    typed = shlex.quote(name)
     amount = "all images" if identity.limit is None else f"{identity.limit:,} images"
     lines = [f"# {name}", ""]
     if identity.quick_look:
@@ -61,13 +63,13 @@ def study_note(
             "",
             f"**Best: trial {now.best.number}** ({title}), {now.best.value:.2%} of the validation images.",
             "",
-            f"    sweep show {name} {now.best.number}",
-            f"    sweep export {name} --out model",
+            f"    sweep show {typed} {now.best.number}",
+            f"    sweep export {typed} --out model",
         ]
     if rows:
         lines += ["", "| experiment | reported % | reproduced % | points | verdict |", "|---|---|---|---|---|"]
         lines += [_row(row) for row in rows]
-        lines += ["", f"Test accuracies; `sweep baselines {name}` has the other measures."]
+        lines += ["", f"Test accuracies; `sweep baselines {typed}` has the other measures."]
     return "\n".join(lines) + "\n"
 
 

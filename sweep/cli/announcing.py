@@ -1,11 +1,14 @@
 """What `start` and `join` say before they work and after: terms, time, why it ended, what to type next."""
 
+import shlex
+
 import optuna
 from optuna.trial import TrialState
 
 from sweep.affordable import within_limits
 from sweep.budget import Budget, read_budget
 from sweep.cli.options import Place
+from sweep.cli.place import where
 from sweep.cli.streams import notes, out
 from sweep.cli.tables import next_steps, trials_table
 from sweep.documents import trial_documents
@@ -28,21 +31,22 @@ def tell_end(study: optuna.Study, prepared: Prepared, end: RunEnd, place: Place)
         trials_table(prepared.name, trial_documents(study, prepared.space), quick_look=prepared.identity.quick_look)
     )
     now = standing_of(study)
-    notes.print(_why(end, now, study))
+    notes.print(_why(end, now, study, place), soft_wrap=True)
     for line in next_steps(prepared.name, now, place, reported=bool(prepared.space.reported)):
-        notes.print(line)
+        notes.print(line, soft_wrap=True)  # a command that is broken into lines cannot be pasted
 
 
-def _why(end: RunEnd, now: Standing, study: optuna.Study) -> str:
+def _why(end: RunEnd, now: Standing, study: optuna.Study, place: Place) -> str:
     budget = read_budget(study)
     counts = f"{now.complete} complete, {now.pruned} pruned, {now.failed} failed, {now.waiting} waiting"
+    trials = f"sweep trials {shlex.quote(study.study_name)}{where(place)}"
     words = {
         End.TRIALS: f"Done: {now.finished} of {budget.trials} trials finished",
         End.UNTIL: f"Done: validation accuracy {budget.until} reached",
         End.TIMEOUT: "The time given with --timeout is over; the same command goes on from here",
         End.STOPPED: "Stopped; what was running waits again, and the same command goes on from here",
         End.EXHAUSTED: f"Done: the space has nothing new to offer{_within_limits(study)}",
-        End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `sweep trials {study.study_name}`",
+        End.FAILURES: f"Given up after {budget.max_failures} failures in a row; see `{trials}`",
     }
     return f"{words[end.reason]} ({counts})."
 

@@ -1,5 +1,6 @@
 """The commands that change a study without training: enqueue, stop, delete."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from storage.errors import PlaceError
 from sweep.affordable import excess_of
 from sweep.cli.counting import open_studies
 from sweep.cli.options import Place
-from sweep.cli.place import files_of, reading_store, writing_store
+from sweep.cli.place import files_of, reading_store, where, writing_store
 from sweep.cli.streams import notes
 from sweep.confirming.pairs import find_confirming
 from sweep.errors import UsageError
@@ -77,9 +78,8 @@ def delete(name: str, place: Place, *, yes: bool) -> None:
     if files is not None and files.shared is not None:
         _delete_shared(files.shared)
     if confirming is not None:
-        notes.print(
-            f"'{confirming.study_name}', which confirms it, is still there: sweep delete {confirming.study_name}"
-        )
+        too = f"sweep delete {shlex.quote(confirming.study_name)}{where(place)}"
+        notes.print(f"'{confirming.study_name}', which confirms it, is still there: {too}", soft_wrap=True)
 
 
 def _files_to_delete(study: optuna.Study, store: Store, place: Place) -> TrialFiles:

@@ -1,5 +1,6 @@
 """The command that trains finalists again with several seeds, and the best of them on all images."""
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rich.table import Table
 
 from storage import Store
 from sweep.cli.options import Means, Place, Work
-from sweep.cli.place import reading_store, take_place, tell_place, writing_store
+from sweep.cli.place import reading_store, take_place, tell_place, where, writing_store
 from sweep.cli.running import check, disk_limit, exit_code, work_on
 from sweep.cli.streams import notes, out
 from sweep.confirming.full import FullModel, epochs_of, find_full, is_full_model_of, train_full
@@ -75,7 +76,8 @@ def confirm(
             code, model = _train_full(store, confirmed, found, model, work, place)
     _show(confirmed.name, found, model, as_json=json)
     if code == 0 and not is_whole:
-        notes.print(f"Not all could be trained: see `sweep trials {confirmed.name}`; the same command tries again.")
+        trials = f"sweep trials {shlex.quote(confirmed.name)}{where(place)}"
+        notes.print(f"Not all could be trained: see `{trials}`; the same command tries again.", soft_wrap=True)
         return 1
     return code
 

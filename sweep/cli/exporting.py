@@ -108,7 +108,7 @@ def _export_configuration(name: str, place: Place, *, out: Path, trial: int | No
         raise UsageError(f"{out} exists. Choose another --out, or replace it with --force.")
     write_atomically(out, to_json(document))
     notes.print(f"Wrote trial {document['trial']} of '{name}' to {out}.")
-    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {out}")
+    notes.print(f"Train it elsewhere: sweep enqueue STUDY --file {shlex.quote(str(out))}")
 
 
 def _tell(exported: "Exported", candidate: Candidate, out: Path) -> None:

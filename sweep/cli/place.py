@@ -1,6 +1,7 @@
 """Where commands read and write: the open store of `--home` and `--storage`, and the places of its studies."""
 
 import os
+import shlex
 from pathlib import Path
 
 import optuna
@@ -20,6 +21,17 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)  # what it tells, our own o
 def location(place: Place) -> Location:
     """The store that the options name."""
     return locate(place.storage, place.home)
+
+
+def where(place: Place) -> str:
+    """What leads a printed command to the same home and store, put behind it; a password is never in it.
+
+    Returns:
+        The options, quoted for a shell, after a space; empty where they are the defaults.
+    """
+    options = [] if place.home == Place().home else ["--home", str(place.home)]
+    options += [] if place.storage is None else ["--storage", str(location(place))]
+    return f" {shlex.join(options)}" if options else ""
 
 
 def reading_store(place: Place) -> Store:

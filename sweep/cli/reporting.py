@@ -1,12 +1,11 @@
 """The command that writes evidence for people: report."""
 
 import os
-import shlex
 import sys
 from pathlib import Path
 
 from sweep.cli.options import Place
-from sweep.cli.place import files_of, reading_store
+from sweep.cli.place import files_of, reading_store, where
 from sweep.cli.streams import notes
 from sweep.confirming.pairs import confirmations_of
 from sweep.errors import UsageError, WorldError
@@ -24,7 +23,6 @@ def report(names: list[str], place: Place, *, out: Path, format: str | None, dat
     if to_file:
         _check_folder(out)
     with reading_store(place) as store:
-        where = _where(place, str(store.location))
         loaded = {name: store.load(name) for name in names}
         studies = [
             gather(
@@ -32,7 +30,7 @@ def report(names: list[str], place: Place, *, out: Path, format: str | None, dat
                 key=f"s{index}",
                 files=files_of(study, store, place),
                 home=place.home,
-                where=where,
+                where=where(place),
                 confirming=confirmations_of(store, study),
             )
             for index, (name, study) in enumerate(loaded.items(), start=1)
@@ -56,10 +54,3 @@ def _check_folder(out: Path) -> None:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise WorldError(f"{out} cannot be written: {folder} lets nobody write into it. Choose another --out.")
-
-
-def _where(place: Place, location: str) -> str:
-    """Options that lead a command to the store; a password is never among them."""
-    options = [] if str(place.home) == "sweep-data" else ["--home", str(place.home)]
-    options += [] if place.storage is None else ["--storage", location]
-    return f" {shlex.join(options)}" if options else ""

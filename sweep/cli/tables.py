@@ -1,11 +1,13 @@
 """Tables for people, and what they may type next."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
 
 from sweep.cli.options import Place
+from sweep.cli.place import where
 from sweep.standing import Standing
 from sweep.titles import format_value
 
@@ -55,15 +57,15 @@ def trials_table(name: str, trials: Sequence[dict[str, Any]], *, quick_look: boo
 
 def next_steps(name: str, now: Standing, place: Place, *, reported: bool) -> list[str]:
     """What to type next, with what it does; `reported`: whether the study has reported experiments."""
-    where = "" if str(place.home) == "sweep-data" else f" --home {place.home}"
-    steps = [(f"sweep dashboard{where}", "browse the trials and their figures")]
+    study, there = shlex.quote(name), where(place)
+    steps = [(f"sweep dashboard{there}", "browse the trials and their figures")]
     if now.best is not None:
         steps += [
-            (f"sweep report {name} --out report.html{where}", "one page: what to deploy, and why"),
-            *([(f"sweep baselines {name}{where}", "reported against reproduced")] if reported else []),
-            (f"sweep show {name} {now.best.number}{where}", "the best trial"),
-            (f"sweep confirm {name}{where}", "how good it really is, with other seeds"),
-            (f"sweep export {name} --out model{where}", "the best model, as a folder that runs elsewhere"),
+            (f"sweep report {study} --out report.html{there}", "one page: what to deploy, and why"),
+            *([(f"sweep baselines {study}{there}", "reported against reproduced")] if reported else []),
+            (f"sweep show {study} {now.best.number}{there}", "the best trial"),
+            (f"sweep confirm {study}{there}", "how good it really is, with other seeds"),
+            (f"sweep export {study} --out model{there}", "the best model, as a folder that runs elsewhere"),
         ]
     width = max(len(command) for command, _ in steps)
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]

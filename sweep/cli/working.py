@@ -1,5 +1,6 @@
 """The commands that create studies and work on them."""
 
+import shlex
 import time
 from dataclasses import fields
 
@@ -7,7 +8,16 @@ from storage import Store, UnknownStudyError
 from sweep.budget import BudgetChange
 from sweep.cli.announcing import announce, limit_lines, tell_end
 from sweep.cli.options import Limits, Means, Place, Terms, Work
-from sweep.cli.place import check_place, given_address, make_home, reading_store, take_place, tell_place, writing_store
+from sweep.cli.place import (
+    check_place,
+    given_address,
+    make_home,
+    reading_store,
+    take_place,
+    tell_place,
+    where,
+    writing_store,
+)
 from sweep.cli.running import check, exit_code, work_on
 from sweep.cli.streams import notes
 from sweep.creation import create_or_resume
@@ -38,7 +48,8 @@ def create(terms: Terms, limits: Limits, means: Means, place: Place) -> None:
     _tell(changes)
     for line in limit_lines(prepared):
         notes.print(line)
-    notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: sweep join {prepared.name}")
+    work = f"sweep join {shlex.quote(prepared.name)}{where(place)}"
+    notes.print(f"Study '{prepared.name}': {now.waiting} trials wait. Work on it: {work}", soft_wrap=True)
 
 
 def start(

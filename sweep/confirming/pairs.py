@@ -1,5 +1,6 @@
 """What is confirmed: a study's finalists and its best reported experiment, each with several seeds."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ def choose_finalists(study: optuna.Study, *, top: int, baselines: bool) -> list[
     """
     if CONFIRMS in study.user_attrs:
         raise UsageError(
-            f"Study '{study.study_name}' confirms another one. Run: sweep confirm {study.user_attrs[CONFIRMS]}"
+            f"Study '{study.study_name}' confirms another one. "
+            f"Run: sweep confirm {shlex.quote(study.user_attrs[CONFIRMS])}"
         )
     trained = [
         trial
@@ -103,7 +105,8 @@ def find_confirming(store: Store, study_name: str) -> optuna.Study | None:
     if study is None:
         return None
     if study.user_attrs.get(CONFIRMS, study_name if not study.get_trials(deepcopy=False) else None) != study_name:
-        raise UsageError(f"Study '{name}' was not made by `sweep confirm {study_name}`. Rename or delete it first.")
+        typed = shlex.quote(study_name)
+        raise UsageError(f"Study '{name}' was not made by `sweep confirm {typed}`. Rename or delete it first.")
     return study
 
 

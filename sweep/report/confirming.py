@@ -1,5 +1,6 @@
 """How good the finalists really are: several seeds each, and the model trained on all images."""
 
+import shlex
 from collections.abc import Iterable
 
 from sweep.confirming.bootstrap import CONFIDENCE
@@ -28,7 +29,7 @@ def confirmed(study: StudyFacts) -> list[Section]:
     ]
     missing = [each for each in study.confirmed if each.missing]
     if missing:
-        text = f"{_titles(missing)}: go on with `sweep confirm {study.name}{study.where}`."
+        text = f"{_titles(missing)}: go on with `sweep confirm {shlex.quote(study.name)}{study.where}`."
         blocks.append(Notice(level="warning", title="Not all seeds are there yet.", text=text))
     if study.full is not None:
         model = study.full
