@@ -12,7 +12,8 @@ from sweep.cli.options import Means, Place, Work
 from sweep.cli.place import reading_store, take_place, tell_place, where, writing_store
 from sweep.cli.running import check, disk_limit, exit_code, work_on
 from sweep.cli.streams import notes, out
-from sweep.confirming.full import FullModel, epochs_of, find_full, is_full_model_of, train_full
+from sweep.cli.tables import outdated_full
+from sweep.confirming.full import FullModel, epochs_of, find_full, is_full_model_of, is_outdated, train_full
 from sweep.confirming.pairs import (
     Pair,
     choose_finalists,
@@ -68,13 +69,15 @@ def confirm(
             code = exit_code(work_on(confirmed, store, confirming, work, place, estimator, None))
         confirming = store.load(confirmed.name)
         found = confirmations(confirming)
-        model = find_full(confirming)
+        model = find_full(confirming, found)
         # Not of what is found alone: a finalist that no seed could train is not among it.
         done = {(each.trial, seed.seed) for each in found for seed in each.seeds}
         is_whole = all((pair.finalist.number, pair.seed) in done for pair in pairs)
         if code == 0 and full and is_whole:
             code, model = _train_full(store, confirmed, found, model, work, place)
     _show(confirmed.name, found, model, as_json=json)
+    if model is not None and is_outdated(model, found):
+        notes.print(outdated_full(model, name, place), soft_wrap=True)
     if code == 0 and not is_whole:
         trials = f"sweep trials {shlex.quote(confirmed.name)}{where(place)}"
         notes.print(f"Not all could be trained: see `{trials}`; the same command tries again.", soft_wrap=True)
@@ -191,7 +194,7 @@ def _show(name: str, found: list[Confirmation], model: FullModel | None, *, as_j
             _difference(each),
         )
     out.print(table)
-    if model is not None:
+    if model is not None and not is_outdated(model, found):
         test = model.measured["test_accuracy"]
         notes.print(
             f"Full model: trial {model.trial}'s network, {model.epochs} epochs on training and validation images, "

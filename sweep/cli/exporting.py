@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.options import Means, Place
 from sweep.cli.place import given_address, reading_store, writing_store
 from sweep.cli.streams import notes
+from sweep.cli.tables import outdated_full
 from sweep.documents import to_json
 from sweep.errors import UsageError
 from sweep.export.candidate import Candidate, bring_weights, choose_model, refuse_missing_weights
@@ -21,6 +22,7 @@ from sweep.files import write_atomically
 from sweep.names import nearest
 from sweep.places import refuse_another_place
 from sweep.sizes import format_bytes
+from sweep.standing import CONFIRMS
 
 if TYPE_CHECKING:
     from sweep.export.exporting import Exported
@@ -53,6 +55,9 @@ def export(
     with reading_store(place) as store:
         refuse_another_place(store.load(name), given_address(place))
         candidate = choose_model(store, name, trial, home=place.home)
+        if candidate.passed_over is not None:
+            confirmed = store.load(candidate.study_name).user_attrs.get(CONFIRMS, name)
+            notes.print(outdated_full(candidate.passed_over, confirmed, place), soft_wrap=True)
         refuse_target(out, force=force)
         refuse_missing_packages(wanted)
         if not bring_weights(store, candidate, home=place.home, note=notes.print) and not retrain:

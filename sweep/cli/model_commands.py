@@ -22,7 +22,14 @@ def export(
             help="onnx or litert besides the folder's own, may be repeated; or config: the configuration alone.",
         ),
     ] = None,
-    trial: Annotated[int | None, typer.Option("--trial", help="Its number; default: the best model.", min=0)] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option(
+            "--trial",
+            help="Its number; default: what was confirmed best, its full model if it has one; else the best trial.",
+            min=0,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an exported model, or file.")] = False,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train it again if its weights were not kept.")] = False,
     means: Means,

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from sweep.cli.options import Place
 from sweep.cli.place import where
+from sweep.confirming.full import FullModel
 from sweep.standing import Standing
 from sweep.titles import format_value
 
@@ -69,6 +70,14 @@ def next_steps(name: str, now: Standing, place: Place, *, reported: bool) -> lis
         ]
     width = max(len(command) for command, _ in steps)
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]
+
+
+def outdated_full(model: FullModel, name: str, place: Place) -> str:
+    """That another network than the full model's ranks first now, and how the study `name` gets a new one."""
+    return (
+        f"The full model is of trial {model.trial}'s network, and another one ranks first now. "
+        f"A new one: sweep confirm {shlex.quote(name)} --full{where(place)}"
+    )
 
 
 def _state(trial: dict[str, Any]) -> str:

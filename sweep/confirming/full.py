@@ -1,6 +1,6 @@
 """The final model: a confirmed configuration trained on training and validation images together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,10 +51,21 @@ class FullModel:
     measured: dict[str, Any]
 
 
-def find_full(study: optuna.Study) -> FullModel | None:
-    """The newest full model of a confirming study, or None."""
-    keys = sorted(key for key in study.user_attrs if key.startswith(PREFIX))
-    return None if not keys else FullModel(**study.user_attrs[keys[-1]])
+def find_full(study: optuna.Study, found: Sequence[Confirmation]) -> FullModel | None:
+    """The newest full model of the network that ranks first; else the newest of any, which is outdated; else None.
+
+    Args:
+        study: The confirming study.
+        found: What it confirmed, the best first.
+    """
+    keys = sorted((key for key in study.user_attrs if key.startswith(PREFIX)), reverse=True)
+    models = [FullModel(**study.user_attrs[key]) for key in keys]
+    return next((model for model in models if not is_outdated(model, found)), models[0] if models else None)
+
+
+def is_outdated(model: FullModel, found: Sequence[Confirmation]) -> bool:
+    """Whether another network than the full model's ranks first now."""
+    return bool(found) and model.trial != found[0].trial
 
 
 def epochs_of(confirmation: Confirmation, configuration: Configuration, identity: Identity) -> int:

@@ -1,7 +1,7 @@
 """Which network of a study is exported, and everything the study knows of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Configuration, LayerPlan
 from storage import Store
-from sweep.confirming.full import FullModel, find_full
+from sweep.confirming.full import FullModel, find_full, is_outdated
 from sweep.confirming.pairs import confirmations_of
 from sweep.confirming.results import Confirmation, confirmations
 from sweep.disk_limit import WEIGHTS
@@ -39,6 +39,7 @@ class Candidate:
         measured: User attributes of the trial that was trained.
         document: What `config.json` holds of it.
         confirmed: How it did over several seeds, or None: `seeds` (how many), `mean`, `std` of the test accuracy.
+        passed_over: The full model that is not exported because this network ranks before its one. Default: None.
     """
 
     study_name: str
@@ -52,6 +53,7 @@ class Candidate:
     measured: Mapping[str, Any]
     document: Mapping[str, Any]
     confirmed: Mapping[str, Any] | None
+    passed_over: FullModel | None = None
 
     @property
     def name(self) -> str:
@@ -75,7 +77,8 @@ def choose_model(store: Store, name: str, number: int | None, *, home: Path) -> 
     Args:
         store: Holds the study.
         name: The study.
-        number: Of a trial; None: the full model, else the confirmed configuration at seed 43, else the best trial.
+        number: Of a trial; None: of the configuration that the confirmation ranks first the full model, else its
+            training with the study's own seed; where nothing was confirmed the best trial.
         home: The home, where weights are kept.
 
     Raises:
@@ -87,11 +90,12 @@ def choose_model(store: Store, name: str, number: int | None, *, home: Path) -> 
     found = [] if confirming is None else confirmations(confirming)
     if number is None and confirming is not None:
         files = TrialFiles.of(home, confirming, store.location)
-        model = find_full(confirming)
-        if model is not None:
+        model = find_full(confirming, found)
+        if model is not None and not is_outdated(model, found):
             return _of_full(confirming, model, found, files)
         if found:  # the study's own seed is the first one
-            return _of_trial(confirming, choose_trial(confirming, found[0].seeds[0].trial), files, found)
+            first = _of_trial(confirming, choose_trial(confirming, found[0].seeds[0].trial), files, found)
+            return replace(first, passed_over=model)
     return _of_trial(study, choose_trial(study, number), TrialFiles.of(home, study, store.location), found)
 
 

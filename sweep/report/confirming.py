@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable
 
 from sweep.confirming.bootstrap import CONFIDENCE
+from sweep.confirming.full import is_outdated
 from sweep.confirming.results import Confirmation, Spread
 from sweep.report.blocks import Block, Notice, Paragraph, Row, Section, Table
 from sweep.report.facts import StudyFacts
@@ -40,6 +41,10 @@ def confirmed(study: StudyFacts) -> list[Section]:
                 f"{counted(model.epochs, 'epoch')}: {percent(model.measured.get('test_accuracy'))} of the test images."
             )
         )
+        if is_outdated(model, study.confirmed):
+            title = "Another network than the full model's ranks first."
+            text = f"It has none yet: `sweep confirm {shlex.quote(study.name)} --full{study.where}` makes it."
+            blocks.append(Notice(level="warning", title=title, text=text))
     reading = (
         "Each finalist was trained again with other seeds, each with validation images of its own; it was chosen by "
         f"validation accuracy before. The trainings are the trials of study {study.confirming}."

@@ -229,6 +229,7 @@ def gather(
     except UnknownFamilyError:
         space = None  # a registered family that is not installed here: its trials can still be read
     comparisons = compare(study)
+    found = () if confirming is None else tuple(confirmations(confirming))
     events = sorted((key, value) for key, value in study.user_attrs.items() if key.startswith(RUN_PREFIX))
     return StudyFacts(
         key=key,
@@ -246,8 +247,8 @@ def gather(
         home=home,
         where=where,
         confirming=None if confirming is None else confirming.study_name,
-        confirmed=() if confirming is None else tuple(confirmations(confirming)),
-        full=None if confirming is None else find_full(confirming),
+        confirmed=found,
+        full=None if confirming is None else find_full(confirming, found),
         exports=sum(
             key.startswith(LOOK_PREFIX) for each in (study, confirming) if each is not None for key in each.user_attrs
         ),
