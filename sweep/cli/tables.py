@@ -2,15 +2,17 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from sweep.cli.options import Place
 from sweep.cli.place import where
-from sweep.confirming.full import FullModel
 from sweep.standing import Standing
 from sweep.titles import format_value
+
+if TYPE_CHECKING:
+    from sweep.confirming.full import FullModel
 
 MARKS = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "running", "WAITING": "waiting"}
 
@@ -72,7 +74,7 @@ def next_steps(name: str, now: Standing, place: Place, *, reported: bool) -> lis
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]
 
 
-def outdated_full(model: FullModel, name: str, place: Place) -> str:
+def outdated_full(model: "FullModel", name: str, place: Place) -> str:
     """That another network than the full model's ranks first now, and how the study `name` gets a new one."""
     return (
         f"The full model is of trial {model.trial}'s network, and another one ranks first now. "
