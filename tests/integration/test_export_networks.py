@@ -192,9 +192,9 @@ def test_what_a_gpu_measured_is_measured_again(trained, specification):
 
 
 def test_other_images_are_refused(specification):
-    with pytest.raises(WorldError, match="now has other images"):
+    with pytest.raises(WorldError, match="has other images than the study was made with"):
         build(specification("isolated", dataset_sha256="0" * 64), lambda step: None)
-    with pytest.raises(WorldError, match="now has other class names"):
+    with pytest.raises(WorldError, match="has other class names than the study was made with"):
         build(specification("isolated", labels=tuple("abcdefghij")), lambda step: None)
 
 
