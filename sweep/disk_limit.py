@@ -1,5 +1,6 @@
 """What the checkpoints, weights and features below one home may take together, of all studies and stores."""
 
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ WEIGHTS = "weights"
 FEATURES = Path("cache", "features")
 FEATURES_SHARE = 0.5  # of the limit: features can be computed again, weights cannot
 LEAST_BYTES = 10**6  # a limit below it leaves no room for any network's weights
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,8 @@ class DiskLimit:
     def enforce(self, expendable: Iterable[Path]) -> list[Path]:
         """Remove features that nobody uses, then files, in their order, until what is left is within the limit.
 
+        A file that cannot be removed stays, and the next one goes in its place.
+
         Returns:
             What was removed beside features, which are computed again where they are needed.
         """
@@ -90,8 +95,13 @@ class DiskLimit:
         for path in expendable:
             if over <= 0:
                 break
-            over -= size_of(path)
-            path.unlink(missing_ok=True)
+            size = size_of(path)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("not removed: %s", error)
+                continue
+            over -= size
             removed.append(path)
         return removed
 

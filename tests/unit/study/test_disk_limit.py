@@ -69,6 +69,15 @@ def test_a_file_that_went_meanwhile_frees_nothing(limit, write, tmp_path):
     assert limit.enforce([gone, there]) == [gone, there]
 
 
+def test_a_file_that_cannot_be_removed_stays_and_the_next_one_goes(limit, write, caplog):
+    stuck = write("weights/isolated/0.weights.npz/held", 90).parent
+    next_one = write("weights/isolated/1.weights.npz", 90)
+    assert limit.enforce([stuck, next_one]) == [next_one]
+    assert stuck.exists()
+    assert not next_one.exists()
+    assert "0.weights.npz" in caplog.text
+
+
 def test_a_file_fits_up_to_the_last_byte_that_is_free(limit, write, tmp_path):
     write("weights/isolated/0.weights.npz", 60)
     path = tmp_path / "checkpoints" / "isolated" / "1.npz"
