@@ -11,6 +11,7 @@ from sweep.cli.options import Place
 from sweep.cli.place import where
 from sweep.cli.streams import notes, out
 from sweep.cli.tables import next_steps, trials_table
+from sweep.data.dataset import FASHION_MNIST
 from sweep.documents import trial_documents
 from sweep.duration import format_ahead
 from sweep.estimate import Counts, Estimator, study_seconds
@@ -62,6 +63,7 @@ def announce(
     study: optuna.Study | None,
     trials: int | None,
     estimator: Estimator,
+    place: Place,
     timeout: float | None = None,
 ) -> None:
     """What will be trained, and how long that takes at most.
@@ -71,6 +73,7 @@ def announce(
         study: The study, or None where it does not exist yet.
         trials: Finished trials wanted, or None: as stored, else the default.
         estimator: What is known of this machine's speed.
+        place: Where the study is, or will be.
         timeout: Seconds after which this run ends; None (default): when all is done.
     """
     identity, (train, validation, test) = prepared.identity, prepared.images
@@ -97,8 +100,28 @@ def announce(
         return
     notes.print(f"At this machine's last measured rate {format_ahead(seconds, timeout)}.")
     if min(seconds, timeout or seconds) > LONG_SECONDS and not identity.quick_look:
-        small = "" if identity.batch_size is None else " --batch-size 16"
-        notes.print(f"A quick look first: sweep start --family {identity.family} --limit 700 --epochs 4{small}")
+        notes.print(f"A quick look first: {quick_look(prepared)}{where(place)}", soft_wrap=True)
+
+
+def quick_look(prepared: Prepared) -> str:
+    """The command that trains the same networks on few of the same images, in minutes."""
+    identity, data, files = prepared.identity, prepared.data, list(prepared.backbone_weights.values())
+    options = {
+        "recipe": None if identity.recipe == prepared.space.default_recipe else identity.recipe,
+        "dataset": None if data.name == FASHION_MNIST else data.name,
+        "data-dir": data.data_dir,
+        "image-size": data.image_size,
+        "weights": {"imagenet": None, "none": "none"}.get(identity.weights or "imagenet", files and files[0].parent),
+        **NetworkLimits.of(identity).options(),
+        "limit": 700,
+        "epochs": 4,
+        "batch-size": None if identity.batch_size is None else 16,
+    }
+    words = ["sweep", "start", "--family", identity.family]
+    words += [word for family in identity.without for word in ("--without", family)]
+    words += [word for name in prepared.experiments or () for word in ("--experiment", name)]
+    words += [word for option, value in options.items() if value is not None for word in (f"--{option}", str(value))]
+    return shlex.join([*words, *(["--color"] if data.color else [])])
 
 
 def limit_lines(prepared: Prepared) -> list[str]:

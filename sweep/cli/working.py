@@ -71,14 +71,14 @@ def start(
     with reading_store(place) as store:  # a refusal leaves nothing behind
         prepared = prepare(request, store, cache=place.home / "cache")
         if dry_run:
-            announce(prepared, store.find(prepared.name), change.trials, estimator, timeout_seconds)
+            announce(prepared, store.find(prepared.name), change.trials, estimator, place, timeout_seconds)
             notes.print("Nothing was created: this was a dry run.")
             return 0
         check_place(store.find(prepared.name), place)
     with writing_store(place) as store:
         study, changes = create_or_resume(prepared, store, change, given_address(place))
         _tell(changes)
-        announce(prepared, study, None, estimator, timeout_seconds)
+        announce(prepared, study, None, estimator, place, timeout_seconds)
         tell_place(study)
         ends = None if timeout_seconds is None else began + timeout_seconds  # by this host's monotonic clock
         deadline = None if ends is None else store.now() + ends - time.monotonic()
@@ -105,7 +105,7 @@ def join(name: str, work: Work, means: Means, place: Place) -> int:
         estimator = Estimator(
             place.home / "cache" / "rates.json", family=prepared.identity.family, precision=work.precision
         )
-        announce(prepared, study, None, estimator)
+        announce(prepared, study, None, estimator, place)
         tell_place(study)
         if standing_of(study).ended is End.FAILURES:
             notes.print("Its failures ended it; `sweep start` takes it up again.")
