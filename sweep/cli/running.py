@@ -24,6 +24,7 @@ from sweep.preparation import Prepared
 from sweep.standing import CONFIRMS, End, standing_of
 from sweep.trial_files import TrialFiles
 from sweep.worker.assignment import Assignment, RunEnd
+from sweep.worker.finishing import tidy_ended
 from sweep.worker.liveness import marks_folder
 from sweep.worker.loop import Worker
 from sweep.worker.trainer_process import TrainerProcess
@@ -70,8 +71,9 @@ def work_on(
         deadline: When this run's time is over, by this host's monotonic clock; None: never.
         early: Trainers that were started already; those that are used are taken off the list. Default: none.
     """
-    now = standing_of(study)
+    now, files = standing_of(study), TrialFiles.of(place.home, study, store.location)
     if now.ended in (End.TRIALS, End.UNTIL, End.EXHAUSTED):
+        tidy_ended(study, files)
         return RunEnd(reason=now.ended, told=True)
     confirmed = study.user_attrs.get(CONFIRMS)
     assignment = Assignment(
@@ -85,7 +87,7 @@ def work_on(
         deterministic=work.deterministic,
         deadline=deadline,
         slots=work.slots,
-        files=TrialFiles.of(place.home, study, store.location),
+        files=files,
         confirmed=None if confirmed is None else _files_of_confirmed(store, confirmed, place),
         features=features_folder(place.home, store.location),
         disk_limit=disk_limit(work, place),

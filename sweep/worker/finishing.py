@@ -15,7 +15,7 @@ from storage.artifacts import ArtifactRecord, record, records_of
 from sweep import evidence, showcase
 from sweep.budget import read_budget
 from sweep.sizes import format_bytes
-from sweep.trial_files import remove
+from sweep.trial_files import TrialFiles, remove
 from sweep.worker.assignment import Assignment
 from sweep.worker.copies import Copies
 from sweep.worker.errands import Errands
@@ -221,6 +221,14 @@ class Finishing:
         self._errands.tidy()
         if text is not None:
             self._note(text)
+
+
+def tidy_ended(study: optuna.Study, files: TrialFiles) -> None:
+    """Remove here what a worker left of a study that has ended: it was killed on its way out."""
+    with _what_cannot_go_stays():
+        remove(files.surplus(lambda: study.get_trials(deepcopy=False), keep=read_budget(study).keep))
+    with _what_cannot_go_stays():
+        remove(files.artifacts.orphans(study))
 
 
 @contextmanager

@@ -35,6 +35,7 @@ STAGES = {
     "all is written, it is not told": "set_trial_state_values:COMPLETE:before:4",
     "it is told, its checkpoint is still there": "set_trial_state_values:COMPLETE:after:5",
     "the last one is told, the end is not recorded": "set_study_user_attr:'ended':before:1",
+    "the end is recorded, nothing is tidied": "set_study_user_attr:'ended':after:1",
 }
 # The last test meets them too, or their neighbours, on one study.
 MET_IN_A_ROW = {

@@ -11,12 +11,14 @@ import pytest
 
 from search_spaces import find_space
 from storage import locate
+from storage.artifacts import record
 from sweep.data.source import DataError
 from sweep.environment import versions
 from sweep.examination import examine_disk
 from sweep.feature_files import FeatureFiles, Table, digests_of
 from sweep.trial_files import TrialFiles
 from sweep.worker.liveness import WorkerMark
+from tests.unit.cli.conftest import TINY
 
 STUDY = "isolated-quick"
 Usage = namedtuple("Usage", "free")
@@ -74,6 +76,27 @@ def write(path, size=1000):
 
 def read(outcome):
     return json.loads(outcome.out)
+
+
+# What a worker that was killed on its way out left
+
+
+@pytest.mark.parametrize("command", [("start", *TINY), ("join", STUDY)])
+def test_who_is_to_work_on_an_ended_study_tidies_up_after_a_worker_killed_on_its_way_out(
+    sweep, files, study, run_trial, command
+):
+    assert sweep("create", *TINY, "--trials", 1).code == 0
+    trial = run_trial()
+    artifacts = [files.artifacts.write(trial.number, order, "a.png", "image/png", b"a picture") for order in (0, 1)]
+    known, orphan = (files.artifacts.path(each.artifact_id) for each in artifacts)
+    record(trial, artifacts[:1])
+    study.tell(trial, 0.5)
+    checkpoint, weights = write(files.checkpoint(trial.number)), write(files.weights(trial.number))
+    again = sweep(*command)
+    assert again.code == 0, again.err
+    assert "Done: 1 of 1 trials finished" in again.err
+    assert [path.exists() for path in (checkpoint, orphan)] == [False, False]
+    assert [path.exists() for path in (weights, known)] == [True, True]
 
 
 # gc
