@@ -22,13 +22,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 def _root(context: typer.Context) -> None:
     from sweep.cli.settings import read_settings
 
-    context.default_map = read_settings(Path("sweep.toml"), _option_names())
+    context.default_map = read_settings(Path("sweep.toml"), _option_names(context.command))
 
 
-def _option_names() -> dict[str, set[str]]:
+def _option_names(root: Any) -> dict[str, set[str]]:
     """Parameters that a settings file may set, by command."""
-    command: Any = typer.main.get_command(app)
     return {
-        name: {parameter.name for parameter in each.params if parameter.envvar}
-        for name, each in command.commands.items()
+        name: {parameter.name for parameter in each.params if parameter.envvar} for name, each in root.commands.items()
     }
